@@ -1,0 +1,193 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""What the learner passes on to the classifier it has fitted."""
+
+import numpy as np
+from sklearn import get_config
+from sklearn.utils.metadata_routing import process_routing
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from skal.utils._capabilities import align_proba, last_step
+
+
+def _estimator_has(method):
+    """Whether the fitted estimator, or before `fit` the one given, has a method."""
+
+    def check(self):
+        getattr(getattr(self, "estimator_", self.estimator), method)
+        return True
+
+    return check
+
+
+def _has_decision_function(self):
+    fitted = getattr(self, "estimator_", self.estimator)
+    seen = getattr(fitted, "classes_", None)
+    if seen is not None and len(seen) != len(getattr(self, "classes_", seen)):
+        raise AttributeError(
+            "decision_function is not available while the labelled set lacks some of "
+            f"the classes: the classifier knows {list(seen)} of {list(self.classes_)}. "
+            "Use predict_proba."
+        )
+    return _estimator_has("decision_function")(self)
+
+
+def _keeps_estimators(self):
+    if not self.keep_estimators:
+        raise AttributeError(
+            "staged_predict needs the model of every round: set keep_estimators=True "
+            "and fit again."
+        )
+    return True
+
+
+class PredictsThroughEstimator:
+    """Prediction of a meta-estimator by its `estimator_`, over its own `classes_`."""
+
+    def predict(self, X):
+        """Predicted labels.
+
+        Parameters
+        ----------
+        X : sequence of length n
+
+        Returns
+        -------
+        y : ndarray of shape (n,)
+        """
+        check_is_fitted(self)
+        return self.estimator_.predict(X)
+
+    @available_if(_estimator_has("predict_proba"))
+    def predict_proba(self, X):
+        """Class probabilities, one column per label of the vocabulary.
+
+        Parameters
+        ----------
+        X : sequence of length n
+
+        Returns
+        -------
+        proba : ndarray of shape (n, n_classes), dtype float64
+            Columns in the order of `classes_`; 0 for a class without labelled rows that
+            the classifier knows nothing of.
+        """
+        check_is_fitted(self)
+        proba = self.estimator_.predict_proba(X)
+        return align_proba(proba, last_step(self.estimator_), self.classes_)
+
+    @available_if(_estimator_has("predict_proba"))
+    def predict_log_proba(self, X):
+        """Logarithms of the class probabilities; minus infinity for probability 0.
+
+        Parameters
+        ----------
+        X : sequence of length n
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n, n_classes), dtype float64
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    @available_if(_has_decision_function)
+    def decision_function(self, X):
+        """The classifier's decision function.
+
+        Parameters
+        ----------
+        X : sequence of length n
+
+        Returns
+        -------
+        scores : ndarray of shape (n,) or (n, n_classes)
+        """
+        check_is_fitted(self)
+        return self.estimator_.decision_function(X)
+
+    @available_if(_estimator_has("embed"))
+    def embed(self, X):
+        """The classifier's own representation of rows.
+
+        Parameters
+        ----------
+        X : sequence of length n
+
+        Returns
+        -------
+        embedding : ndarray of shape (n, d), dtype float32
+        """
+        check_is_fitted(self)
+        return self.estimator_.embed(X)
+
+    @available_if(_estimator_has("predict_outputs"))
+    def predict_outputs(self, X, outputs):
+        """Several outputs of the classifier from one pass; see the classifier.
+
+        Parameters
+        ----------
+        X : sequence of length n
+        outputs : iterable of str
+
+        Returns
+        -------
+        dict of str to ndarray
+        """
+        check_is_fitted(self)
+        return self.estimator_.predict_outputs(X, outputs)
+
+    def score(self, X, y, **score_params):
+        """The classifier's own score, mean accuracy unless it says otherwise.
+
+        Parameters
+        ----------
+        X : sequence of length n
+        y : array-like of shape (n,)
+        **score_params : dict
+            Passed to the classifier's `score`.
+
+        Returns
+        -------
+        score : float
+        """
+        check_is_fitted(self)
+        if score_params and get_config()["enable_metadata_routing"]:
+            routed = process_routing(self, "score", **score_params)
+            score_params = routed["estimator"]["score"]
+        return self.estimator_.score(X, y, **score_params)
+
+    @available_if(_keeps_estimators)
+    def staged_predict(self, X):
+        """Predicted labels after each round; needs ``keep_estimators=True``.
+
+        Parameters
+        ----------
+        X : sequence of length n
+
+        Yields
+        ------
+        y : ndarray of shape (n,)
+        """
+        check_is_fitted(self)
+        for estimator in self.estimators_:
+            yield estimator.predict(X)
+
+    @available_if(_keeps_estimators)
+    def staged_predict_proba(self, X):
+        """Class probabilities after each round; needs ``keep_estimators=True``.
+
+        Parameters
+        ----------
+        X : sequence of length n
+
+        Yields
+        ------
+        proba : ndarray of shape (n, n_classes), dtype float64
+        """
+        check_is_fitted(self)
+        for estimator in self.estimators_:
+            proba = estimator.predict_proba(X)
+            yield align_proba(proba, last_step(estimator), self.classes_)

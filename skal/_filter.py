@@ -1,0 +1,69 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The base of every filter: which rows the strategy inside gets to see."""
+
+from abc import abstractmethod
+
+import numpy as np
+from sklearn.base import MetaEstimatorMixin
+
+from skal._pool_view import Reads
+from skal._strategy import QueryStrategy
+
+
+class PoolFilter(MetaEstimatorMixin, QueryStrategy):
+    """Base of the filters: which rows the strategy inside gets to see.
+
+    A filter is a strategy itself, so filters nest: the outer one narrows the pool for
+    the inner one. A subclass implements `_select(view, n_queries)` and takes the inner
+    strategy as its first parameter, `strategy=None` (None means :class:`Entropy`).
+
+    What `_select` returns are sorted positions in the view without duplicates, at
+    least ``min(n_queries, len(view))`` of them. The positions that the inner strategy
+    picks in the subpool are mapped back, and are returned in its order.
+    """
+
+    #: What the filter itself reads of the classifier.
+    filter_reads = Reads()
+
+    @property
+    def reads(self):
+        """What the filter and the strategy inside read of the classifier."""
+        return self.filter_reads | self._inner().reads
+
+    @abstractmethod
+    def _select(self, view, n_queries):
+        """Sorted positions of the rows that the inner strategy sees."""
+
+    def _check_parameters(self):
+        super()._check_parameters()
+        self._inner()._check_parameters()
+
+    def _inner(self):
+        return default_strategy() if self.strategy is None else self.strategy
+
+    def _represent(self, view):
+        return self._inner()._represent(view)
+
+    def _query(self, view, n_queries):
+        return query_through([self], self._inner(), view, n_queries)
+
+
+def default_strategy():
+    """What `strategy=None` means everywhere."""
+    from skal.strategies import Entropy
+
+    return Entropy()
+
+
+def query_through(filters, strategy, view, n_queries):
+    """Narrow the view by each filter in turn, let the strategy pick, map back."""
+    rows = np.arange(len(view))
+    for pool_filter in filters:
+        with view.log.timed("filter"):
+            kept = pool_filter._select(view, n_queries)
+        view.log.subpool_sizes.append(len(kept))
+        rows, view = rows[kept], view.take(kept)
+    with view.log.timed("select"):
+        return rows[strategy._query(view, n_queries)]

@@ -1,0 +1,546 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The learner: a labelled set, a classifier fitted on it, a strategy that asks."""
+
+import contextlib
+import copy
+import warnings
+from numbers import Integral
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    MetaEstimatorMixin,
+    clone,
+)
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import get_tags
+from sklearn.utils.metadata_routing import (
+    UNUSED,
+    MetadataRouter,
+    MethodMapping,
+    process_routing,
+)
+
+from skal._delegation import PredictsThroughEstimator
+from skal._filter import default_strategy
+from skal._labeled_set import LabeledSet, split_params
+from skal._pool_view import PoolMemory, PoolView
+from skal._round_estimator import next_estimator, offered
+from skal._rounds import check_budget, run_rounds
+from skal._strategy import QueryStrategy, check_readable, load_encoder
+from skal.exceptions import FrozenEstimatorWarning
+from skal.utils._interrupt import reraise_interrupt
+from skal.utils._random import draw_seed
+from skal.utils._rows import num_rows, take_rows
+from skal.utils._sklearn import HasMethods, Interval, fit_context
+from skal.utils._validation import (
+    check_answers,
+    check_classes,
+    check_count,
+    check_exclude,
+    check_ids,
+    check_known_labels,
+    check_labels,
+    check_not_bare_string,
+    check_pool,
+    warn_if_more_than_left,
+)
+
+
+@contextlib.contextmanager
+def _unchanged_on_failure(estimator):
+    """Put every attribute back as it was if the block does not end well."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+class ActiveLearner(
+    PredictsThroughEstimator, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
+):
+    """A classifier that says which rows it wants labelled next.
+
+    Read more in :doc:`the life of a query </life_of_a_query>`.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Cloned and fitted on the labelled set in every round. Any scikit-learn
+        classifier, skorch net or pipeline that offers what the strategy reads.
+        A :class:`~sklearn.frozen.FrozenEstimator` is queried but never refitted. One
+        with ``warm_start=True`` goes on from the previous round's model.
+    strategy : QueryStrategy or None, default=None
+        Which rows to label next; a filter counts as a strategy. None means
+        :class:`~skal.strategies.Entropy`.
+    n_queries : int, default=10
+        Rows per batch.
+    budget : int or None, default=None
+        None: `fit` fits on all rows given. An int: `fit` treats y as an oracle, buys
+        this many labels (the initial ones included) in rounds and fits on those.
+    initial : int, dict, QueryStrategy or None, default=None
+        The rows bought first when `budget` is set. An int: so many random rows (None:
+        `n_queries`). A strategy that needs no model: `n_queries` rows of its choice. A
+        dict ``{class: count}``: so many random rows of each class, as in the papers'
+        protocol; this is the one option that looks at labels before they are bought.
+    classes : array-like of shape (n_classes,) or None, default=None
+        The label vocabulary, fixed. None: the labels seen, which may grow.
+    stopping : callable or None, default=None
+        Called with the :class:`~skal.base.PoolView` of the rows not yet bought
+        after every fit while a budget is spent; true ends the rounds.
+    keep_estimators : bool, default=False
+        Keep the model of every round in `estimators_`; needed by `staged_predict`.
+    verbose : int, default=0
+        1 shows a progress bar while a budget is spent.
+    random_state : int, RandomState instance or None, default=None
+        `fit` draws one seed from it; every round has a stream of its own. Nested
+        estimators whose own `random_state` is None are seeded from it.
+
+    Attributes
+    ----------
+    estimator_ : classifier
+        Fitted on the labelled set.
+    strategy_ : QueryStrategy
+        The strategy in use, a clone.
+    classes_ : ndarray of shape (n_classes,)
+        The label vocabulary, sorted.
+    X_labeled_ : sequence of length n_labeled
+        The labelled rows, in the order in which they were given.
+    y_labeled_ : ndarray of shape (n_labeled,)
+        Their labels.
+    ids_labeled_ : list of length n_labeled
+        Their ids, None where none was given.
+    rounds_labeled_ : ndarray of shape (n_labeled,), dtype int64
+        The round in which each label was given; 0 for those of `fit` or the first
+        `teach`.
+    ids_skipped_ : frozenset
+        Ids that were taught with the answer None.
+    encoder_ : FrozenEstimator or None
+        The classifier's checkpoint before fine-tuning, where the strategy asks for it.
+    estimators_ : list of classifiers
+        One per round, with ``keep_estimators=True``.
+    rounds_ : list of dict
+        One per round while a budget is spent: "round", "rows" (positions bought), their
+        running total "n_labeled", "n_subpool" (rows the strategy saw; None without a
+        filter) and "seconds" by kind of work ("encode", "filter", "look", "select",
+        "fit").
+    n_rounds_ : int
+        Queries made while a budget was spent.
+    termination_condition_ : {"budget", "pool", "stopping"}
+        Why buying ended.
+    n_features_in_ : int
+        Number of features seen in `fit`, where the classifier counts them.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where the classifier notes them.
+
+    See Also
+    --------
+    skal.strategies : What decides which rows.
+    skal.filters : What decides which rows the strategy sees.
+
+    Notes
+    -----
+    A query is a pure function of the parameters, the seed, the round, the labelled set,
+    the classifier and the pool: asking twice gives the same batch.
+
+    With `budget` set, each candidate of a search is scored on the rows it chose. The
+    search as a whole uses every label of y: tune on a labelled benchmark, then label.
+
+    A joblib dump holds the models and the labelled set, not the pool and its index.
+
+    Examples
+    --------
+    >>> from sklearn.feature_extraction.text import TfidfVectorizer
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skal import ActiveLearner
+    >>> learner = ActiveLearner(make_pipeline(TfidfVectorizer(), LogisticRegression()))
+    >>> learner = learner.fit(["good film", "bad film"], ["pos", "neg"])
+    >>> pool = ["a good one", "a bad one", "a film"]
+    >>> rows = learner.query(pool, n_queries=1)
+    >>> rows.tolist()
+    [2]
+    >>> learner.teach([pool[row] for row in rows], ["neg"]).y_labeled_.tolist()
+    ['pos', 'neg', 'neg']
+    """
+
+    __metadata_request__fit = {"ids": UNUSED, "X_pool": UNUSED}
+
+    _parameter_constraints = {
+        "estimator": [HasMethods(["fit", "predict"])],
+        "strategy": [QueryStrategy, None],
+        "n_queries": [Interval(Integral, 1, None, closed="left")],
+        "budget": [Interval(Integral, 1, None, closed="left"), None],
+        "initial": [
+            Interval(Integral, 1, None, closed="left"),
+            dict,
+            QueryStrategy,
+            None,
+        ],
+        "classes": ["array-like", None],
+        "stopping": [callable, None],
+        "keep_estimators": ["boolean"],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        estimator,
+        strategy=None,
+        *,
+        n_queries=10,
+        budget=None,
+        initial=None,
+        classes=None,
+        stopping=None,
+        keep_estimators=False,
+        verbose=0,
+        random_state=None,
+    ):
+        self.estimator = estimator
+        self.strategy = strategy
+        self.n_queries = n_queries
+        self.budget = budget
+        self.initial = initial
+        self.classes = classes
+        self.stopping = stopping
+        self.keep_estimators = keep_estimators
+        self.verbose = verbose
+        self.random_state = random_state
+
+    # scikit-learn's own hint for meta-estimators: nested parameters are validated by
+    # the nested estimators.
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, *, ids=None, X_pool=None, **fit_params):
+        """Start over: fit on all rows, or buy labels from y until the budget is spent.
+
+        Parameters
+        ----------
+        X : sequence of length n
+            Rows in any container that the classifier takes.
+        y : array-like of shape (n,)
+            Labels. With `budget` set, y is an oracle: it is read whole to validate it
+            and to learn the label vocabulary; no decision depends on a label that was
+            not bought.
+        ids : sequence of length n, default=None
+            Unique, hashable names of the rows.
+        X_pool : sequence, default=None
+            Unlabelled rows, offered to a classifier whose `fit` takes `X_unlabeled`.
+            With `budget` set these are the rows not yet bought.
+        **fit_params : dict
+            Passed to the classifier's `fit` (by metadata routing where that is
+            enabled). Values with one entry per row are kept with the labelled set.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If X and y differ in length, a label is not in `classes`, ids repeat, or the
+            budget does not cover the initial rows. The learner is left as it was.
+        MissingCapabilityError
+            If the classifier lacks what the strategy reads.
+        """
+        check_not_bare_string(X)
+        y = check_labels(y, num_rows(X))
+        ids = None if ids is None else check_ids(ids, len(y))
+        params, constant = split_params(self._routed(fit_params), len(y))
+        if self.budget is not None:
+            check_budget(self, y)
+        with _unchanged_on_failure(self):
+            self._start(X, y, constant)
+            if self.budget is None:
+                new = LabeledSet.of(X, y, round_=0, ids=ids, params=params)
+                self._record(new)
+                self._refit(X_pool)
+            else:
+                run_rounds(self, X, y, ids, params)
+        return self
+
+    def teach(self, X, y, *, ids=None, X_pool=None, **fit_params):
+        """Add answers to the labelled set and refit the classifier.
+
+        The answers are recorded before the refit: should that fail or be interrupted,
+        none is lost and the previous model stays; ``teach([], [])`` tries again. Before
+        `fit`, `teach` starts the labelled set.
+
+        Parameters
+        ----------
+        X : sequence of length n
+            The rows that were answered, usually those that `query` returned.
+        y : sequence of length n
+            Labels; None (or NaN) means that the annotator skipped the row.
+        ids : sequence of length n, default=None
+            Names of the rows, as given to `query`. A known id replaces its label; a
+            skipped id is not asked again. Without ids every row is a new one.
+        X_pool : sequence, default=None
+            Unlabelled rows for a classifier whose `fit` takes `X_unlabeled`.
+        **fit_params : dict
+            As in `fit`; values with one entry per row belong to the new rows.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError, TypeError
+            If lengths differ, a label is not in `classes`, ids repeat or cannot be
+            hashed. Nothing is recorded then.
+        """
+        self._validate_params()
+        check_not_bare_string(X)
+        n_rows = num_rows(X)
+        y, answered = check_answers(y, n_rows)
+        ids = None if ids is None else check_ids(ids, n_rows)
+        params, constant = split_params(self._routed(fit_params), n_rows)
+        with _unchanged_on_failure(self):
+            if not hasattr(self, "strategy_"):
+                self._start(X, y, constant)
+            self._record_answers(X, y, answered, ids, params)
+        if isinstance(self.estimator, FrozenEstimator):
+            warnings.warn(
+                "The answers were recorded; a FrozenEstimator is not refitted.",
+                FrozenEstimatorWarning,
+                stacklevel=2,
+            )
+        if self._stale:
+            with _unchanged_on_failure(self):
+                self._refit(X_pool)
+        return self
+
+    def query(self, X_pool, n_queries=None, *, exclude=None, ids=None):
+        """The rows to label next.
+
+        Parameters
+        ----------
+        X_pool : sequence of length n
+            The pool. Pass one unchanged object in all rounds: what is computed once for
+            it (vectors, index) is kept with it.
+        n_queries : int, default=None
+            Rows to pick; None takes the parameter `n_queries`.
+        exclude : array-like of int, default=None
+            Positions in `X_pool` to leave out.
+        ids : sequence of length n, default=None
+            Unique, hashable names of the pool's rows. Rows taught or skipped under
+            their id are left out.
+
+        Returns
+        -------
+        rows : ndarray of shape (m,), dtype int64
+            Positions in `X_pool`, no duplicates. All that is left, with a warning, if
+            that is fewer than asked for.
+
+        Raises
+        ------
+        NotQueryableError
+            Before `fit`, with a strategy that reads a fitted classifier.
+        PoolChangedError
+            If the pool object was changed in place after it had been indexed.
+        ValueError, TypeError
+            If the pool is empty or one bare string, or `n_queries`, `exclude` or `ids`
+            are not what is described above.
+        """
+        n_queries = check_count(
+            self.n_queries if n_queries is None else n_queries, "n_queries"
+        )
+        n_rows = check_pool(X_pool, self.estimator)
+        rows = self._open_rows(n_rows, exclude, ids)
+        strategy = self._current_strategy()
+        check_readable(strategy, self._classifier(), self.estimator, X_pool)
+        warn_if_more_than_left(n_queries, len(rows))
+        if len(rows) == 0:
+            return rows
+        view = self._view(X_pool, None if len(rows) == n_rows else rows)
+        return self._pick(view, min(n_queries, len(rows)))
+
+    # The labelled set.
+
+    @property
+    def X_labeled_(self):
+        return self._labeled_part("X")
+
+    @property
+    def y_labeled_(self):
+        return self._labeled_part("y")
+
+    @property
+    def ids_labeled_(self):
+        return self._labeled_part("ids")
+
+    @property
+    def rounds_labeled_(self):
+        return self._labeled_part("rounds")
+
+    @property
+    def ids_skipped_(self):
+        return self._skipped
+
+    def _labeled_part(self, name):
+        if getattr(self, "_labeled", None) is None:
+            raise AttributeError("Nothing is labelled yet: call fit or teach first.")
+        return getattr(self._labeled, name)
+
+    # What the public methods share.
+
+    def _start(self, X, y, constant_params):
+        """Forget the earlier fit; draw the seed, clone the strategy, check that it can
+        read what it needs."""
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)
+        self._seed = draw_seed(self.random_state)
+        self._round, self._stale = 0, False
+        self._labeled, self._skipped = None, frozenset()
+        self._constant_params = constant_params
+        self.strategy_ = self._current_strategy()
+        self.classes_ = self._vocabulary(y)
+        check_readable(self.strategy_, self.estimator, self.estimator, X)
+        self.encoder_ = load_encoder(self.strategy_, self.estimator, X)
+
+    def _current_strategy(self):
+        if hasattr(self, "strategy_"):
+            return self.strategy_
+        strategy = self.strategy
+        strategy = default_strategy() if strategy is None else clone(strategy)
+        strategy._check_parameters()
+        return strategy
+
+    def _vocabulary(self, y):
+        """The label vocabulary once the labels y are in."""
+        if self.classes is not None:
+            classes = check_classes(self.classes)
+        elif isinstance(self.estimator, FrozenEstimator):
+            classes = np.asarray(self.estimator.classes_)
+        else:
+            known = getattr(self, "classes_", y[:0])
+            return np.unique(np.concatenate([known, y])) if len(known) else np.unique(y)
+        check_known_labels(y, classes)
+        return classes
+
+    def _record_answers(self, X, y, answered, ids, params):
+        rows = np.flatnonzero(answered)
+        if ids is not None:
+            skipped = {ids[i] for i in np.flatnonzero(~answered)}
+            labeled = {ids[i] for i in rows} | self._known_ids()
+            self._skipped = (self._skipped | skipped) - labeled
+        if len(rows) == 0:
+            self._round += 1
+            return
+        new = LabeledSet.of(
+            take_rows(X, rows),
+            y,
+            round_=self._round,
+            ids=None if ids is None else [ids[i] for i in rows],
+            params={name: take_rows(value, rows) for name, value in params.items()},
+        )
+        self._record(new)
+
+    def _known_ids(self):
+        labeled = getattr(self, "_labeled", None)
+        return set() if labeled is None else set(labeled.ids) - {None}
+
+    def _record(self, new):
+        self.classes_ = self._vocabulary(new.y)
+        self._labeled = new if self._labeled is None else self._labeled.join(new)
+        self._round += 1
+        self._stale = True
+
+    def _refit(self, pool=None, pool_rows=None):
+        """Fit a fresh estimator on the labelled set."""
+        estimator = next_estimator(self)
+        params = {**self._constant_params, **self._labeled.params}
+        params |= offered(estimator, pool, pool_rows, self._round)
+        with reraise_interrupt():
+            estimator.fit(self._labeled.X, self._labeled.y, **params)
+        self.estimator_ = estimator
+        self._stale = False
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(estimator, name):
+                setattr(self, name, getattr(estimator, name))
+        if self.keep_estimators:
+            self.estimators_ = [*getattr(self, "estimators_", []), estimator]
+
+    def _classifier(self):
+        """The fitted classifier, None before the first fit."""
+        if hasattr(self, "estimator_"):
+            return self.estimator_
+        frozen = isinstance(self.estimator, FrozenEstimator)
+        return self.estimator if frozen else None
+
+    def _open_rows(self, n_rows, exclude, ids):
+        """Positions that may be asked: not excluded, not taught, not skipped."""
+        closed = check_exclude(() if exclude is None else exclude, n_rows)
+        if ids is not None:
+            ids = check_ids(ids, n_rows)
+            done = self._known_ids() | getattr(self, "_skipped", frozenset())
+            closed |= np.fromiter((id_ in done for id_ in ids), bool, count=n_rows)
+        return np.flatnonzero(~closed)
+
+    def _view(self, pool, rows):
+        if not hasattr(self, "_seed"):
+            self._seed = draw_seed(self.random_state)
+        if not hasattr(self, "_memory"):
+            self._memory = PoolMemory()
+        labeled = getattr(self, "_labeled", None)
+        classifier = self._classifier()
+        return PoolView(
+            pool,
+            rows,
+            estimator=classifier,
+            classes=getattr(self, "classes_", getattr(classifier, "classes_", None)),
+            labeled=labeled and (labeled.X, labeled.y, labeled.rounds),
+            encoder=getattr(self, "encoder_", None),
+            seed=self._seed,
+            round_=getattr(self, "_round", 0),
+            memory=self._memory,
+            reads=self._current_strategy().reads,
+        )
+
+    def _pick(self, view, n_queries):
+        with view.log.timed("select"):
+            return self._current_strategy()._query(view, n_queries)
+
+    def _routed(self, params):
+        if params and get_config()["enable_metadata_routing"]:
+            return dict(process_routing(self, "fit", **params)["estimator"]["fit"])
+        return params
+
+    def get_metadata_routing(self):
+        """How metadata is routed: `fit` and `score` pass it to the classifier.
+
+        Returns
+        -------
+        routing : MetadataRouter
+        """
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        mapping = mapping.add(caller="score", callee="score")
+        return MetadataRouter(owner=self).add(
+            estimator=self.estimator, method_mapping=mapping
+        )
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "estimator_")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator)
+        tags.input_tags = copy.copy(inner.input_tags)
+        tags.classifier_tags = copy.copy(inner.classifier_tags)
+        tags.target_tags = copy.copy(inner.target_tags)
+        tags.non_deterministic = inner.non_deterministic
+        return tags
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        state.pop("_memory", None)
+        return state

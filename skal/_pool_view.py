@@ -1,0 +1,337 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""What one fitted classifier sees in one pool."""
+
+import contextlib
+import copy
+import time
+from dataclasses import dataclass, field
+
+import joblib
+import numpy as np
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+
+from skal.exceptions import MissingCapabilityError, PoolChangedError
+from skal.utils._capabilities import CAPABILITIES, compute_outputs
+from skal.utils._index import ExactIndex
+from skal.utils._random import peek_seed, seed_nested, stream
+from skal.utils._rows import (
+    is_sparse_matrix,
+    looks_like_vectors,
+    num_rows,
+    take_rows,
+    to_list,
+)
+from skal.utils._validation import check_vectors
+
+_IN_ONE_PASS = frozenset({"proba", "logits", "embedding"})
+_N_SAMPLED_ROWS = 64
+
+
+@dataclass(frozen=True)
+class Reads:
+    """What a strategy reads of the classifier: of the pool and of the labelled rows.
+
+    Names out of "proba", "logits", "embedding", "samples" and "encoding" (vectors of
+    the frozen encoder).
+    """
+
+    pool: frozenset = frozenset()
+    labeled: frozenset = frozenset()
+
+    def __or__(self, other):
+        return Reads(self.pool | other.pool, self.labeled | other.labeled)
+
+    def __bool__(self):
+        return bool(self.pool or self.labeled)
+
+
+@dataclass
+class QueryLog:
+    """Seconds by kind of work, and the sizes of the subpools, of one query."""
+
+    seconds: dict = field(default_factory=dict)
+    subpool_sizes: list = field(default_factory=list)
+    _inner: float = 0.0
+
+    @contextlib.contextmanager
+    def timed(self, kind):
+        """Add the time of the block to `kind`, less what blocks inside it take."""
+        outer, self._inner = self._inner, 0.0
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            elapsed = time.perf_counter() - start
+            own = elapsed - self._inner
+            self.seconds[kind] = self.seconds.get(kind, 0.0) + own
+            self._inner = outer + elapsed
+
+
+class PoolMemory:
+    """What was computed once for a pool object: its vectors and their index.
+
+    Holds the pool object itself and is never pickled. A change made to that object is
+    noticed by its length, its dtype and a fixed sample of 64 rows; a change to other
+    rows is not.
+    """
+
+    def __init__(self):
+        self.pool = None
+
+    def index(self, pool, encoder, seed):
+        """(fitted encoder, index of the whole pool); `encoder=None` is the identity."""
+        self._hold(pool)
+        key = id(encoder)
+        if key not in self._entries:
+            fitted = _fit_encoder(encoder, pool, seed)
+            vectors = pool if fitted is None else fitted.transform(pool)
+            # The encoder is kept beside its index, so that its id stays taken.
+            self._entries[key] = (fitted, ExactIndex(vectors), encoder)
+        return self._entries[key][:2]
+
+    def _hold(self, pool):
+        mark = _fingerprint(pool)
+        if pool is not self.pool:
+            self.pool, self._mark, self._entries = pool, mark, {}
+        elif mark != self._mark:
+            raise PoolChangedError(
+                "A pool must not be changed in place once it has been indexed: its "
+                "length, its dtype or some of its rows differ from those of the last "
+                "query. Leave it as it is and pass `ids` or `exclude` to leave rows "
+                "out, or pass a new object (a copy, say) to have it indexed afresh."
+            )
+
+
+def _fit_encoder(encoder, pool, seed):
+    if encoder is None or isinstance(encoder, FrozenEstimator):
+        return encoder
+    return seed_nested(clone(encoder), stream(seed, 0)).fit(pool)
+
+
+def _fingerprint(pool):
+    n_rows = num_rows(pool)
+    rows = np.unique(np.linspace(0, n_rows - 1, _N_SAMPLED_ROWS).astype(np.int64))
+    sample = take_rows(pool, rows)
+    if getattr(sample, "ndim", 1) == 1:
+        sample = to_list(sample)
+    return n_rows, str(getattr(pool, "dtype", "")), joblib.hash(sample)
+
+
+class _Look:
+    """Rows, and what the classifier says of them, each thing computed at most once."""
+
+    def __init__(self, estimator, classes, reads, log):
+        self.estimator = estimator
+        self.classes = classes
+        self.log = log
+        self._reads = frozenset(reads)
+        self._found = {}
+
+    @property
+    def proba(self):
+        """Class probabilities, (n, C) float64."""
+        return self._read("proba")
+
+    @property
+    def logits(self):
+        """Scores before the softmax, (n, C) float64."""
+        return self._read("logits")
+
+    @property
+    def embedding(self):
+        """The classifier's own representation, (n, d) float32."""
+        return self._read("embedding")
+
+    def samples(self, n_samples):
+        """Class probabilities drawn several times, (n_samples, n, C) float64."""
+        key = ("samples", n_samples)
+        if key not in self._found:
+            with self.log.timed("look"):
+                drawn = self.estimator.sample_proba(self.X, n_samples=n_samples)
+            self._found[key] = np.asarray(drawn, dtype=np.float64)
+        return self._found[key]
+
+    def _read(self, name):
+        if name not in self._found:
+            self._found.update(self._compute(name))
+        return self._found[name]
+
+    def _compute(self, name):
+        wanted = (self._reads & _IN_ONE_PASS | {name}) - set(self._found)
+        with self.log.timed("look"):
+            return compute_outputs(self.estimator, self.X, wanted, self.classes)
+
+
+class LabeledRows(_Look):
+    """The labelled set as a query sees it: X, y, rounds, and the classifier's outputs.
+
+    Attributes
+    ----------
+    X : rows
+    y : ndarray of shape (n_labeled,)
+    rounds : ndarray of shape (n_labeled,), dtype int64
+        The round in which each label was given; 0 is the seed.
+    """
+
+    def __init__(self, X, y, rounds, **look):
+        super().__init__(**look)
+        self.X, self.y, self.rounds = X, y, rounds
+
+    def __len__(self):
+        return len(self.y)
+
+
+class PoolView(_Look):
+    """What one fitted classifier sees in one pool, or in some rows of it.
+
+    Everything is computed when it is first read and at most once; what a strategy says
+    it reads is computed in one pass. Positions are relative to the view's own rows.
+
+    Parameters
+    ----------
+    pool : rows
+        The object the user passed, whole.
+    rows : ndarray of shape (n,), dtype int64, sorted, default=None
+        The positions in `pool` that the view shows; None means all.
+    estimator : fitted classifier, default=None
+        None before the first fit (cold start).
+    classes : ndarray of shape (C,), default=None
+    labeled : tuple (X, y, rounds), default=None
+    encoder : FrozenEstimator around a fitted transformer, default=None
+        The estimator's checkpoint before fine-tuning.
+    seed, round_ : int, default=0
+    memory : PoolMemory, default=None
+        Vectors and indexes of earlier queries on the same pool object.
+    reads : Reads
+        What will be read; computed together.
+    """
+
+    def __init__(
+        self,
+        pool,
+        rows=None,
+        *,
+        estimator=None,
+        classes=None,
+        labeled=None,
+        encoder=None,
+        seed=0,
+        round_=0,
+        memory=None,
+        reads=None,
+    ):
+        reads = Reads() if reads is None else reads
+        super().__init__(estimator, classes, reads.pool, QueryLog())
+        self.pool, self.rows = pool, rows
+        self.encoder, self.seed, self.round = encoder, seed, round_
+        self.memory = PoolMemory() if memory is None else memory
+        self.depth = 1
+        X, y, rounds = labeled or ([], np.empty(0), np.empty(0, dtype=np.int64))
+        self.labeled = LabeledRows(
+            X,
+            y,
+            rounds,
+            estimator=estimator,
+            classes=classes,
+            reads=reads.labeled,
+            log=self.log,
+        )
+        self._parent = None
+        self._X = pool if rows is None else None
+
+    def __len__(self):
+        return num_rows(self.pool) if self.rows is None else len(self.rows)
+
+    @property
+    def X(self):
+        """The rows themselves, in the pool's kind of container."""
+        if self._X is None:
+            self._X = take_rows(self.pool, self.rows)
+        return self._X
+
+    def take(self, rows):
+        """The view of some of these rows (sorted positions in this view).
+
+        Nothing is computed for it here; what this view has already computed is not
+        computed again.
+        """
+        rows = np.asarray(rows, dtype=np.int64)
+        view = copy.copy(self)
+        view.rows = rows if self.rows is None else self.rows[rows]
+        view.depth = self.depth + 1
+        view._X, view._found = None, {}
+        view._parent = (self, rows)
+        return view
+
+    def _compute(self, name):
+        if self._parent is not None:
+            parent, rows = self._parent
+            if parent._has(name):
+                return {name: parent._read(name)[rows]}
+        return super()._compute(name)
+
+    def _has(self, name):
+        return name in self._found or (
+            self._parent is not None and self._parent[0]._has(name)
+        )
+
+    def rng(self, random_state=None):
+        """The random numbers of this round.
+
+        None takes the learner's seed (and differs between nested filters); an int or a
+        RandomState is the strategy's own.
+        """
+        if random_state is None:
+            return stream(self.seed, self.round, self.depth)
+        return stream(peek_seed(random_state), self.round)
+
+    def nearest_to_labeled(self, labeled_rows, k, encoder="auto"):
+        """The k rows of this view most similar to each of some labelled rows.
+
+        Returns
+        -------
+        neighbors : ndarray of shape (m, min(k, n)), dtype int64
+            Positions in this view, most similar first, ties by lower position.
+        similarity : ndarray of shape (m, min(k, n)), dtype float64
+            Cosine similarity of the frozen encoder's vectors.
+        """
+        queries = self.encode_labeled(encoder)[labeled_rows]
+        _, index = self._index(encoder)
+        neighbors, similarity = index.search(queries, k, self.rows)
+        if self.rows is not None:
+            neighbors = np.searchsorted(self.rows, neighbors)
+        return neighbors, similarity
+
+    def encode_labeled(self, encoder="auto"):
+        """The frozen encoder's vectors of the labelled rows, (n_labeled, d) float32."""
+        key = ("encoding", id(encoder))
+        if key not in self.labeled._found:
+            fitted, _ = self._index(encoder)
+            with self.log.timed("encode"):
+                X = self.labeled.X
+                vectors = X if fitted is None else fitted.transform(X)
+            self.labeled._found[key] = check_vectors(vectors, "The labelled vectors")
+        return self.labeled._found[key]
+
+    def _index(self, encoder):
+        encoder = self._resolve(encoder)
+        with self.log.timed("encode"):
+            return self.memory.index(self.pool, encoder, self.seed)
+
+    def _resolve(self, encoder):
+        """What "auto" means: None (identity) on vectors, else the frozen encoder."""
+        if not isinstance(encoder, str):
+            return encoder
+        if looks_like_vectors(self.pool) or is_sparse_matrix(self.pool):
+            return None
+        if self.encoder is None:
+            method, owners = CAPABILITIES["encoding"]
+            raise MissingCapabilityError(
+                f"encoder='auto' takes the classifier's `{method}`, which "
+                f"{owners} has; this one has none. Pass a transformer, for example "
+                "encoder=make_pipeline(TfidfVectorizer(), TruncatedSVD(100))."
+            )
+        return self.encoder

@@ -1,0 +1,121 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""`fit` with a budget: rounds of asking an oracle that has all the labels."""
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from skal._labeled_set import LabeledSet
+from skal._strategy import check_readable
+from skal.strategies import RandomSampling
+from skal.utils._random import stream
+from skal.utils._rows import num_rows, take_rows
+
+
+def run_rounds(learner, X, y, ids, params):
+    """Buy labels round by round until the budget, the stopping rule or the pool ends.
+
+    Sets `rounds_`, `n_rounds_` and `termination_condition_` of the learner. No label is
+    read before it is bought (but by ``initial={class: count}``).
+    """
+    still_open = np.ones(len(y), dtype=bool)
+    rows, log = _first_rows(learner, X, y)
+    learner.rounds_ = []
+    with tqdm(total=learner.budget, desc="labels", disable=not learner.verbose) as bar:
+        while True:
+            still_open[rows] = False
+            bought = _buy(X, y, ids, params, rows, learner._round)
+            learner._record(bought)
+            with log.timed("fit"):
+                learner._refit(X, np.flatnonzero(still_open))
+            learner.rounds_.append(_entry(learner, rows, log))
+            bar.update(len(rows))
+            view = learner._view(X, np.flatnonzero(still_open))
+            learner.termination_condition_ = _why_stop(learner, view)
+            if learner.termination_condition_ is not None:
+                break
+            left = learner.budget - len(learner._labeled)
+            rows, log = learner._pick(view, min(learner.n_queries, left)), view.log
+    learner.n_rounds_ = len(learner.rounds_) - 1
+
+
+def check_budget(learner, y):
+    """Refuse a budget that does not cover the initial rows."""
+    initial = learner.initial
+    size = _initial_size(learner)
+    if learner.budget < size:
+        raise ValueError(
+            "budget counts the initial rows, so it must be at least as large as they "
+            f"are. Got budget={learner.budget} and {size} initial rows "
+            f"(initial={initial!r:.60}); raise budget or lower initial."
+        )
+    if isinstance(initial, dict):
+        for label, count in initial.items():
+            available = int(np.sum(y == label))
+            if available < count:
+                raise ValueError(
+                    f"initial asks for {count} rows of class {label!r}; y has "
+                    f"{available}."
+                )
+
+
+def _initial_size(learner):
+    initial = learner.initial
+    if isinstance(initial, dict):
+        return sum(initial.values())
+    if initial is None or hasattr(initial, "_query"):
+        return learner.n_queries
+    return initial
+
+
+def _first_rows(learner, X, y):
+    view = learner._view(X, None)
+    initial = learner.initial
+    with view.log.timed("select"):
+        if isinstance(initial, dict):
+            rows = _rows_per_class(initial, y, stream(learner._seed, 0))
+        else:
+            strategy = initial if hasattr(initial, "_query") else RandomSampling()
+            check_readable(strategy, None, learner.estimator, X)
+            size = min(_initial_size(learner), num_rows(X))
+            rows = strategy._query(view, size)
+    return rows, view.log
+
+
+def _rows_per_class(counts, y, rng):
+    rows = [
+        rng.choice(np.flatnonzero(y == label), count, replace=False)
+        for label, count in counts.items()
+    ]
+    return np.sort(np.concatenate(rows))
+
+
+def _buy(X, y, ids, params, rows, round_):
+    return LabeledSet.of(
+        take_rows(X, rows),
+        y[rows],
+        round_=round_,
+        ids=None if ids is None else [ids[row] for row in rows],
+        params={name: take_rows(value, rows) for name, value in params.items()},
+    )
+
+
+def _entry(learner, rows, log):
+    return {
+        "round": len(learner.rounds_),
+        "rows": rows,
+        "n_labeled": len(learner._labeled),
+        "n_subpool": log.subpool_sizes[-1] if log.subpool_sizes else None,
+        "seconds": dict(log.seconds),
+    }
+
+
+def _why_stop(learner, view):
+    if len(learner._labeled) >= learner.budget:
+        return "budget"
+    if len(view) == 0:
+        return "pool"
+    if learner.stopping is not None and learner.stopping(view):
+        return "stopping"
+    return None

@@ -1,0 +1,215 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The base of every strategy: a transformer that can also query."""
+
+from abc import abstractmethod
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.metadata_routing import UNUSED
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skal._pool_view import PoolMemory, PoolView, Reads
+from skal.exceptions import NotQueryableError
+from skal.functional import top_rows
+from skal.utils._capabilities import check_provides, last_step
+from skal.utils._random import draw_seed
+from skal.utils._rows import (
+    is_column,
+    is_frame,
+    is_sparse_matrix,
+    looks_like_vectors,
+    num_rows,
+)
+from skal.utils._validation import (
+    check_count,
+    check_labels,
+    check_not_bare_string,
+    check_pool,
+    warn_if_more_than_left,
+)
+
+
+class QueryStrategy(TransformerMixin, BaseEstimator):
+    """Base of everything that picks rows: a transformer that can also query.
+
+    A subclass implements `_represent(view)`, the acquisition representation of every
+    row, and `_query(view, n_queries)`, the positions picked; it names what it reads of
+    the classifier in `reads`. Both are given a :class:`~skal.base.PoolView` and
+    are pure functions of it and of the strategy's parameters: a strategy keeps no state
+    between queries.
+
+    Inside :class:`~skal.ActiveLearner` the learner builds the view. On its own a
+    strategy is fitted with the labelled set and a classifier that is already fitted.
+
+    Notes
+    -----
+    Scores follow one rule with no exception: larger means label first.
+    """
+
+    __metadata_request__fit = {"estimator": UNUSED}
+    _parameter_constraints = {}
+
+    @property
+    def reads(self):
+        """What the strategy reads of the classifier, a :class:`Reads`."""
+        return Reads()
+
+    def fit(self, X, y=None, estimator=None):
+        """Remember the labelled set and the classifier.
+
+        Parameters
+        ----------
+        X : sequence of length n_labeled
+            The labelled rows, in any container that the classifier takes.
+        y : array-like of shape (n_labeled,), default=None
+            Their labels.
+        estimator : fitted classifier, default=None
+            Not cloned and not refitted. None is enough for a strategy that reads
+            nothing of a classifier.
+
+        Returns
+        -------
+        self : object
+        """
+        self._check_parameters()
+        _check_rows(self, X, reset=True)
+        y = None if y is None else check_labels(y, num_rows(X))
+        check_readable(self, estimator, estimator, X)
+        self.labeled_ = None if y is None else (X, y, np.zeros(len(y), dtype=np.int64))
+        self.estimator_ = estimator
+        self.encoder_ = load_encoder(self, estimator, X)
+        self.seed_ = draw_seed(getattr(self, "random_state", None))
+        self._memory = PoolMemory()
+        return self
+
+    def transform(self, X):
+        """The acquisition representation of every row.
+
+        Parameters
+        ----------
+        X : sequence of length n
+            The pool.
+
+        Returns
+        -------
+        representation : ndarray of shape (n, k)
+            One column of scores for a strategy that scores rows on their own.
+        """
+        return self._represent(self._view(X))
+
+    def query(self, X, n_queries=1):
+        """The rows to label first.
+
+        Parameters
+        ----------
+        X : sequence of length n
+            The pool.
+        n_queries : int, default=1
+            Rows to pick. More than n: all n, with a warning.
+
+        Returns
+        -------
+        rows : ndarray of shape (min(n_queries, n),), dtype int64
+            Positions in X, no duplicates.
+        """
+        n_queries = check_count(n_queries, "n_queries")
+        view = self._view(X)
+        warn_if_more_than_left(n_queries, len(view))
+        return self._query(view, min(n_queries, len(view)))
+
+    @abstractmethod
+    def _represent(self, view):
+        """The acquisition representation, (len(view), k)."""
+
+    @abstractmethod
+    def _query(self, view, n_queries):
+        """Positions in the view; `1 <= n_queries <= len(view)`."""
+
+    def _check_parameters(self):
+        """Validate the parameters, and those of strategies inside."""
+        self._validate_params()
+
+    def _view(self, X):
+        check_is_fitted(self)
+        check_pool(X, name="X")
+        _check_rows(self, X, reset=False)
+        return PoolView(
+            X,
+            estimator=self.estimator_,
+            classes=getattr(self.estimator_, "classes_", None),
+            labeled=self.labeled_,
+            encoder=self.encoder_,
+            seed=self.seed_,
+            memory=self._memory,
+            reads=self.reads,
+        )
+
+    def __getstate__(self):
+        state = super().__getstate__().copy()
+        if "_memory" in state:
+            state["_memory"] = PoolMemory()
+        return state
+
+
+def _check_rows(strategy, X, reset):
+    """Refuse rows no strategy could read; note or compare the number of features."""
+    check_not_bare_string(X, "X")
+    as_they_are = is_column(X) or (is_frame(X) and not looks_like_vectors(X))
+    if as_they_are:
+        validate_data(strategy, X, reset=reset, skip_check_array=True)
+    else:
+        validate_data(strategy, X, reset=reset, accept_sparse=True)
+
+
+def check_readable(strategy, fitted, template, X):
+    """Refuse, before any work, a classifier that lacks what the strategy reads.
+
+    `fitted` is None before the first fit; `template` is asked for what a classifier
+    offers without being fitted.
+    """
+    name = type(strategy).__name__
+    outputs = (strategy.reads.pool | strategy.reads.labeled) - {"encoding"}
+    if outputs and fitted is None:
+        raise NotQueryableError(
+            f"{name} reads {sorted(outputs)} of a fitted classifier and there is none "
+            "yet. Fit first, or query with a strategy that needs no model, such as "
+            "RandomSampling."
+        )
+    check_provides(name, fitted, outputs, X)
+    if needs_encoder(strategy, X):
+        check_provides(name, template, {"encoding"}, X)
+
+
+def needs_encoder(strategy, X):
+    """Whether the strategy will ask for the classifier's own frozen encoder."""
+    return "encoding" in strategy.reads.pool and not (
+        looks_like_vectors(X) or is_sparse_matrix(X)
+    )
+
+
+def load_encoder(strategy, template, X):
+    """The frozen encoder that the strategy will ask for, or None."""
+    if not needs_encoder(strategy, X):
+        return None
+    return FrozenEstimator(last_step(template).pretrained_encoder().fit(X))
+
+
+class ScoreStrategy(QueryStrategy):
+    """Base of the strategies that score each row on its own.
+
+    A subclass implements `_score(view)`, shape (len(view),), larger means label first;
+    the batch is the rows with the largest scores, ties by lower row.
+    """
+
+    @abstractmethod
+    def _score(self, view):
+        """One score per row of the view."""
+
+    def _represent(self, view):
+        return self._score(view)[:, None]
+
+    def _query(self, view, n_queries):
+        return top_rows(self._score(view), n_queries)

@@ -1,0 +1,47 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The exceptions and warnings of skal.
+
+Each one is also the builtin or scikit-learn type that a caller would catch.
+"""
+
+from sklearn.exceptions import NotFittedError
+
+__all__ = [
+    "FrozenEstimatorWarning",
+    "MissingCapabilityError",
+    "ModelNotFoundError",
+    "NotQueryableError",
+    "PoolChangedError",
+    "PoolExhaustedWarning",
+    "SingleClassWarning",
+]
+
+
+class ModelNotFoundError(ValueError, OSError):
+    """A checkpoint that is neither a local folder nor to be had from the hub."""
+
+
+class MissingCapabilityError(TypeError, AttributeError):
+    """A strategy reads something that the classifier does not offer."""
+
+
+class NotQueryableError(NotFittedError):
+    """A query before `fit` with a strategy that reads a fitted classifier."""
+
+
+class PoolChangedError(ValueError):
+    """A pool object that was changed in place after it had been indexed."""
+
+
+class PoolExhaustedWarning(UserWarning):
+    """More rows were asked for than the pool has left."""
+
+
+class SingleClassWarning(UserWarning):
+    """The labelled set has one class: a constant classifier stands in."""
+
+
+class FrozenEstimatorWarning(UserWarning):
+    """Answers were recorded, but a frozen estimator is not refitted."""

@@ -1,0 +1,9 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Pool filters: which rows the strategy gets to see."""
+
+from skal.filters._anchoral import AnchorAL
+from skal.filters._random import RandSub
+
+__all__ = ["AnchorAL", "RandSub"]

@@ -1,0 +1,11 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The arithmetic of active learning: arrays in, arrays out, no state."""
+
+from skal.functional._anchors import anchor_subpool, spread_anchors
+from skal.functional._ranking import top_rows
+from skal.functional._sampling import random_rows
+from skal.functional._uncertainty import entropy
+
+__all__ = ["anchor_subpool", "entropy", "random_rows", "spread_anchors", "top_rows"]

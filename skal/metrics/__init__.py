@@ -1,0 +1,8 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""What to measure about an active-learning run."""
+
+from skal.metrics._learning_curve import learning_curve_auc
+
+__all__ = ["learning_curve_auc"]

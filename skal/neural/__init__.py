@@ -1,0 +1,33 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Torch modules, training and streamed inference behind the estimators of `skal.text`.
+
+A leaf: everything here imports torch, and is itself imported inside methods only.
+"""
+
+from skal.neural._checkpoint import (
+    load_encoder,
+    load_sequence_classifier,
+    load_tokenizer,
+)
+from skal.neural._device import on_cpu, resolve_device, seeded
+from skal.neural._inference import run_texts
+from skal.neural._net import TransformerNet
+from skal.neural._tokens import TokenDataset, TokenTable
+from skal.neural._transformer_module import SentenceModule, SequenceClassifier
+
+__all__ = [
+    "SentenceModule",
+    "SequenceClassifier",
+    "TokenDataset",
+    "TokenTable",
+    "TransformerNet",
+    "load_encoder",
+    "load_sequence_classifier",
+    "load_tokenizer",
+    "on_cpu",
+    "resolve_device",
+    "run_texts",
+    "seeded",
+]

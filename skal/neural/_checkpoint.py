@@ -1,0 +1,92 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Loading checkpoints: quietly, in float32, and with an error that helps."""
+
+import contextlib
+import os
+
+from huggingface_hub.utils import (
+    are_progress_bars_disabled,
+    disable_progress_bars,
+    enable_progress_bars,
+)
+from transformers import (
+    AutoModel,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+)
+from transformers.utils import logging
+
+from skal.exceptions import ModelNotFoundError
+from skal.neural._transformer_module import SentenceModule, SequenceClassifier
+
+
+def load_tokenizer(model, *, verbose=0):
+    """The tokenizer of a checkpoint; one without a padding token pads with its end."""
+    with _loading(model, verbose):
+        tokenizer = AutoTokenizer.from_pretrained(os.fspath(model))
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_sequence_classifier(model, n_classes, *, pad_token_id=None, verbose=0):
+    """A checkpoint with a classification head for `n_classes` classes.
+
+    A head of another size, or none, is replaced by new random weights: seed torch
+    before. The weights are float32 whatever the checkpoint stores.
+    """
+    with _loading(model, verbose):
+        network = AutoModelForSequenceClassification.from_pretrained(
+            os.fspath(model),
+            num_labels=n_classes,
+            ignore_mismatched_sizes=True,
+        ).float()
+    if network.config.pad_token_id is None:
+        network.config.pad_token_id = pad_token_id
+    return SequenceClassifier(network)
+
+
+def load_encoder(model, *, pooling, normalize, verbose=0):
+    """A checkpoint without a head, pooled to one vector per text."""
+    with _loading(model, verbose):
+        network = AutoModel.from_pretrained(os.fspath(model)).float()
+    return SentenceModule(network, pooling=pooling, normalize=normalize)
+
+
+@contextlib.contextmanager
+def _loading(model, verbose):
+    """Name the model in what goes wrong; keep transformers quiet unless verbose."""
+    try:
+        with contextlib.nullcontext() if verbose else _quiet():
+            yield
+    except (OSError, ValueError) as error:
+        raise ModelNotFoundError(
+            "model must be a local folder that holds a checkpoint (config, weights and "
+            "tokenizer) or the name of one on the Hugging Face hub. Got "
+            f"{os.fspath(model)!r}, which could not be loaded: {_first_line(error)} "
+            "Check the spelling, pass the path of a local folder, or, if the name is "
+            "right, load it once while online and with HF_HUB_OFFLINE unset."
+        ) from error
+
+
+def _first_line(error):
+    line = str(error).strip().partition("\n")[0].strip()
+    return line if line.endswith(".") else f"{line}."
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Silence the reports and progress bars of loading, then restore the settings."""
+    verbosity = logging.get_verbosity()
+    bars, hub_bars = logging.is_progress_bar_enabled(), not are_progress_bars_disabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+        (enable_progress_bars if hub_bars else disable_progress_bars)()

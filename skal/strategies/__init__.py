@@ -1,0 +1,9 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Query strategies: which rows to label next."""
+
+from skal.strategies._random import RandomSampling
+from skal.strategies._uncertainty import Entropy
+
+__all__ = ["Entropy", "RandomSampling"]

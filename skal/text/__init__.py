@@ -1,0 +1,9 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Estimators that know transformers: classifiers and encoders of text."""
+
+from skal.text._classifier import TransformerClassifier
+from skal.text._encoder import SentenceEncoder
+
+__all__ = ["SentenceEncoder", "TransformerClassifier"]

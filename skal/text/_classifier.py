@@ -1,0 +1,446 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""A fine-tuned transformer as a scikit-learn classifier."""
+
+import copy
+import math
+import os
+from numbers import Integral, Real
+
+import numpy as np
+from scipy.special import softmax
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from skal.text._encoder import SentenceEncoder
+from skal.text._tags import text_tags
+from skal.utils._interrupt import reraise_interrupt
+from skal.utils._random import draw_seed
+from skal.utils._sklearn import Interval, StrOptions, fit_context
+from skal.utils._validation import (
+    check_classes,
+    check_known_labels,
+    check_labels,
+    check_texts,
+)
+
+_OUTPUTS = ("proba", "logits", "embedding")
+
+
+class TransformerClassifier(ClassifierMixin, BaseEstimator):
+    """Fine-tune a pretrained transformer to classify texts.
+
+    Raw texts in, a scikit-learn classifier outside: it can be cloned, searched over,
+    cross-validated and pickled. `fit` builds and trains a skorch net.
+
+    Parameters
+    ----------
+    model : str or path-like, default="bert-base-uncased"
+        A local checkpoint folder or the name of a model on the Hugging Face hub; any
+        checkpoint that ``AutoModelForSequenceClassification`` loads.
+    classes : array-like of shape (n_classes,), default=None
+        All labels that may ever occur. None means those in y. A small labelled set
+        often lacks a class that the pool has.
+    max_length : int, default=128
+        Tokens after which a text is cut, or fewer where the model has fewer positions.
+    lr : float, default=5e-5
+        The highest learning rate of AdamW.
+    max_epochs : int, default=10
+        Passes over the training texts, unless `min_steps` asks for more.
+    min_steps : int, default=100
+        Optimiser steps to take at least: where `max_epochs` epochs are fewer steps, as
+        many whole epochs are run as it takes.
+    batch_size : int, default=32
+        Texts in a training batch.
+    weight_decay : float, default=0.01
+        Weight decay of all weights but biases and normalisation weights.
+    warmup_ratio : float, default=0.1
+        Part of the steps over which the learning rate rises linearly to `lr`.
+    lr_schedule : {"linear", "constant"}, default="linear"
+        Whether the learning rate falls linearly after that or stays.
+    max_grad_norm : float or None, default=1.0
+        Length to which longer gradients are clipped. None: no clipping.
+    device : str, default="auto"
+        A torch device; "auto" is CUDA, else MPS, else the CPU. A fitted classifier
+        that is loaded on a machine without that device predicts on the CPU.
+    mixed_precision : {"bf16", "fp16"} or None, default=None
+        Arithmetic of the forward passes, in training and in prediction. None is
+        float32. Lower precision moves probabilities by about 0.01.
+    max_batch_tokens : int or "auto", default="auto"
+        Padded tokens in a batch of prediction. "auto" is 2,048 on a CPU and 32,768 on
+        a GPU.
+    warm_start : bool, default=False
+        Whether `fit` continues from the weights of the previous `fit` (with a new
+        optimiser and the classes of the first `fit`).
+    callbacks : list of skorch callbacks, default=None
+        Copies of them see the training.
+    verbose : int, default=0
+        Whether to print a line per epoch and let transformers report.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the weights of the head, dropout and the order of the texts. The global
+        generators of torch and numpy are left alone.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    net_ : skorch.NeuralNetClassifier
+        The trained net, trimmed for prediction; its ``module_`` is the torch module.
+    tokenizer_ : transformers tokenizer
+        The tokenizer of the checkpoint. Prediction needs neither the checkpoint folder
+        nor the hub, so a pickle loads without them.
+    history_ : list of dict
+        For each epoch of the last `fit`: "epoch" (from 1), "train_loss" and "seconds".
+    n_epochs_ : int
+        Epochs completed in the last `fit`.
+    n_steps_ : int
+        Optimiser steps taken in the last `fit`.
+
+    See Also
+    --------
+    SentenceEncoder : The same checkpoint without training, as a transformer.
+
+    Notes
+    -----
+    `fit` tokenises each text once and pads batch by batch. With the same seed, machine
+    and number of threads two fits are equal to the bit on a CPU. A `fit` that fails or
+    is interrupted leaves the previous fitted state as it was; Ctrl-C is raised again.
+
+    Prediction is one forward pass for each distinct text, sorted by length; memory is
+    the outputs asked for and one batch of activations. Whatever runs out of GPU memory
+    is tried again with half the batch.
+
+    The defaults (at least 10 epochs and at least 100 steps) are the protocol of [2]_.
+
+    References
+    ----------
+    .. [1] J. Devlin, M.-W. Chang, K. Lee and K. Toutanova. BERT: Pre-training of Deep
+       Bidirectional Transformers for Language Understanding. NAACL 2019.
+       :doi:`10.18653/v1/N19-1423`
+    .. [2] P. Lesci and A. Vlachos. AnchorAL: Computationally Efficient Active Learning
+       for Large and Imbalanced Datasets. NAACL 2024.
+       :doi:`10.18653/v1/2024.naacl-long.467`
+
+    Examples
+    --------
+    >>> from skal.text import TransformerClassifier
+    >>> clf = TransformerClassifier("path/to/checkpoint", random_state=0)
+    >>> clf.fit(["good", "bad"], ["pos", "neg"]).predict(["fine"])  # doctest: +SKIP
+    """
+
+    _parameter_constraints: dict = {
+        "model": [str, os.PathLike],
+        "classes": ["array-like", None],
+        "max_length": [Interval(Integral, 3, None, closed="left")],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "min_steps": [Interval(Integral, 0, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "warmup_ratio": [Interval(Real, 0, 1, closed="both")],
+        "lr_schedule": [StrOptions({"linear", "constant"})],
+        "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "device": [str],
+        "mixed_precision": [StrOptions({"bf16", "fp16"}), None],
+        "max_batch_tokens": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "warm_start": ["boolean"],
+        "callbacks": [list, tuple, None],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        model="bert-base-uncased",
+        *,
+        classes=None,
+        max_length=128,
+        lr=5e-5,
+        max_epochs=10,
+        min_steps=100,
+        batch_size=32,
+        weight_decay=0.01,
+        warmup_ratio=0.1,
+        lr_schedule="linear",
+        max_grad_norm=1.0,
+        device="auto",
+        mixed_precision=None,
+        max_batch_tokens="auto",
+        warm_start=False,
+        callbacks=None,
+        verbose=0,
+        random_state=None,
+    ):
+        self.model = model
+        self.classes = classes
+        self.max_length = max_length
+        self.lr = lr
+        self.max_epochs = max_epochs
+        self.min_steps = min_steps
+        self.batch_size = batch_size
+        self.weight_decay = weight_decay
+        self.warmup_ratio = warmup_ratio
+        self.lr_schedule = lr_schedule
+        self.max_grad_norm = max_grad_norm
+        self.device = device
+        self.mixed_precision = mixed_precision
+        self.max_batch_tokens = max_batch_tokens
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.verbose = verbose
+        self.random_state = random_state
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y):
+        """Fine-tune the model on labelled texts.
+
+        Parameters
+        ----------
+        X : sequence of str of length n
+            List, tuple, array, pandas or polars Series, Arrow array.
+        y : array-like of shape (n,)
+            Class labels.
+
+        Returns
+        -------
+        self : TransformerClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If X is empty or holds something that is not a str, if a label is not in
+            `classes`, or if there is only one class.
+        ModelNotFoundError
+            If there is no such checkpoint.
+        """
+        from skal import neural
+
+        X = check_texts(X)
+        y = check_labels(y, len(X))
+        classes = self._fit_classes(y)
+        device = neural.resolve_device(self.device)
+        seed = draw_seed(self.random_state)
+        with reraise_interrupt(), neural.seeded(seed, device):
+            tokenizer, module = self._load(len(classes))
+            table = neural.TokenTable(
+                X, tokenizer, max_length=self.max_length, module=module
+            )
+            net = self._build_net(module, len(X), len(classes), device)
+            net.fit(neural.TokenDataset(table, np.searchsorted(classes, y)), None)
+        self.classes_ = classes
+        self.tokenizer_ = tokenizer
+        self._keep(net)
+        return self
+
+    def _fit_classes(self, y):
+        classes = np.unique(y) if self.classes is None else check_classes(self.classes)
+        if self.warm_start and hasattr(self, "net_"):
+            return self._kept_classes(
+                set(np.unique(y).tolist()).union(classes.tolist())
+            )
+        check_known_labels(y, classes)
+        if len(classes) < 2:
+            raise ValueError(
+                "TransformerClassifier needs at least two classes. Got one class: "
+                f"{classes.tolist()}; add texts of another class, or name all classes "
+                "that may occur in the parameter `classes`."
+            )
+        return classes
+
+    def _kept_classes(self, labels):
+        kept = self.classes_.tolist()
+        if labels.difference(kept):
+            raise ValueError(
+                f"warm_start=True keeps the classes of the first fit, {kept}. Got "
+                f"{sorted(labels.difference(kept))}; name every class in `classes` "
+                "before the first fit, or fit anew with warm_start=False."
+            )
+        return self.classes_
+
+    def _load(self, n_classes):
+        from skal import neural
+
+        if self.warm_start and hasattr(self, "net_"):
+            return self.tokenizer_, copy.deepcopy(self.net_.module_)
+        tokenizer = neural.load_tokenizer(self.model, verbose=self.verbose)
+        module = neural.load_sequence_classifier(
+            self.model,
+            n_classes,
+            pad_token_id=tokenizer.pad_token_id,
+            verbose=self.verbose,
+        )
+        return tokenizer, module
+
+    def _build_net(self, module, n_rows, n_classes, device):
+        from skal import neural
+
+        steps_per_epoch = math.ceil(n_rows / self.batch_size)
+        n_epochs = max(self.max_epochs, math.ceil(self.min_steps / steps_per_epoch))
+        silent = {} if self.verbose else {"callbacks__print_log": None}
+        return neural.TransformerNet(
+            module,
+            n_steps=n_epochs * steps_per_epoch,
+            classes=np.arange(n_classes),
+            max_epochs=n_epochs,
+            lr=self.lr,
+            batch_size=self.batch_size,
+            weight_decay=self.weight_decay,
+            warmup_ratio=self.warmup_ratio,
+            lr_schedule=self.lr_schedule,
+            max_grad_norm=self.max_grad_norm,
+            mixed_precision=self.mixed_precision,
+            device=str(device),
+            callbacks=copy.deepcopy(list(self.callbacks or [])),
+            verbose=int(self.verbose),
+            **silent,
+        )
+
+    def _keep(self, net):
+        """Store what training left behind; the net keeps what prediction needs."""
+        epochs = [epoch for epoch in net.history if "train_loss" in epoch]
+        self.history_ = [
+            {
+                "epoch": epoch["epoch"],
+                "train_loss": float(epoch["train_loss"]),
+                "seconds": float(epoch["dur"]),
+            }
+            for epoch in epochs
+        ]
+        self.n_epochs_ = len(epochs)
+        self.n_steps_ = net.steps_done_
+        net.trim_for_prediction()
+        self.net_ = net
+
+    def predict_outputs(self, X, outputs):
+        """Everything the fitted model says about texts, in one forward pass.
+
+        Parameters
+        ----------
+        X : sequence of str of length n
+            List, tuple, array, pandas or polars Series, Arrow array.
+        outputs : iterable of {"proba", "logits", "embedding"}
+            What to return.
+
+        Returns
+        -------
+        values : dict of ndarray
+            One entry per name asked for, rows in the order of X:
+
+            * "proba": class probabilities of shape (n, n_classes), float64;
+            * "logits": what the softmax turns into them, (n, n_classes), float64;
+            * "embedding": input of the last linear layer of the head, (n, d), float32,
+              so that ``logits = embedding @ W.T + b``.
+
+        Raises
+        ------
+        ValueError
+            If X is empty or holds something that is not a str, if a name is unknown,
+            or if the architecture has no such embedding.
+
+        Notes
+        -----
+        Each distinct text passes the model once, whatever is asked for; equal texts
+        have equal outputs.
+        """
+        check_is_fitted(self)
+        outputs = self._check_outputs(outputs)
+        streamed = self._stream(check_texts(X), embedding="embedding" in outputs)
+        logits = streamed["logits"].astype(np.float64)
+        values = {"logits": logits, "embedding": streamed.get("embedding")}
+        if "proba" in outputs:
+            values["proba"] = softmax(logits, axis=1)
+        return {name: values[name] for name in outputs}
+
+    def _check_outputs(self, outputs):
+        outputs = [outputs] if isinstance(outputs, str) else list(outputs)
+        unknown = [name for name in outputs if name not in _OUTPUTS]
+        if unknown:
+            raise ValueError(
+                f"outputs must be names out of {list(_OUTPUTS)}. Got {unknown}."
+            )
+        return outputs
+
+    def _stream(self, X, *, embedding):
+        from skal import neural
+
+        device = neural.resolve_device(self.device, fallback=True)
+        module = self.net_.module_.to(device)
+        return neural.run_texts(
+            module,
+            lambda inputs: module.forward_outputs(inputs, embedding=embedding),
+            X,
+            self.tokenizer_,
+            max_length=self.max_length,
+            max_batch_tokens=self.max_batch_tokens,
+            mixed_precision=self.mixed_precision,
+        )
+
+    def predict_proba(self, X):
+        """Class probabilities.
+
+        Parameters
+        ----------
+        X : sequence of str of length n
+            Texts.
+
+        Returns
+        -------
+        proba : ndarray of shape (n, n_classes), dtype float64
+            Columns in the order of `classes_`; rows sum to 1.
+        """
+        return self.predict_outputs(X, ["proba"])["proba"]
+
+    def predict(self, X):
+        """The most probable class of each text.
+
+        Parameters
+        ----------
+        X : sequence of str of length n
+            Texts.
+
+        Returns
+        -------
+        labels : ndarray of shape (n,)
+            Elements of `classes_`.
+        """
+        logits = self.predict_outputs(X, ["logits"])["logits"]
+        return self.classes_[logits.argmax(axis=1)]
+
+    def embed(self, X):
+        """The classifier's own, fine-tuned, representation of each text.
+
+        Parameters
+        ----------
+        X : sequence of str of length n
+            Texts.
+
+        Returns
+        -------
+        embedding : ndarray of shape (n, d), dtype float32
+            The input of the last linear layer of the classification head.
+        """
+        return self.predict_outputs(X, ["embedding"])["embedding"]
+
+    def pretrained_encoder(self):
+        """The checkpoint before any training, as an encoder. Works before `fit`.
+
+        Returns
+        -------
+        encoder : SentenceEncoder
+            Unfitted; same model, `max_length`, `device` and `max_batch_tokens`.
+        """
+        return SentenceEncoder(
+            self.model,
+            max_length=self.max_length,
+            device=self.device,
+            max_batch_tokens=self.max_batch_tokens,
+            verbose=self.verbose,
+        )
+
+    def __sklearn_tags__(self):
+        return text_tags(super().__sklearn_tags__())

@@ -1,0 +1,120 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Rows of whatever container the user brought: count, take, join, copy."""
+
+import numbers
+
+import numpy as np
+from scipy import sparse
+
+from skal.utils._sklearn import num_samples, safe_indexing
+
+
+def _library(X):
+    return type(X).__module__.partition(".")[0]
+
+
+def num_rows(X):
+    """Number of rows of a list, array, sparse matrix, data frame, Series or column."""
+    return num_samples(X)
+
+
+def take_rows(X, rows):
+    """The given positions of X, in that order, in X's own kind of container."""
+    rows = np.asarray(rows, dtype=np.int64)
+    library = _library(X)
+    if library == "polars":
+        return X[rows]
+    if library == "pyarrow":
+        return X.take(rows)
+    if library == "datasets":
+        return [X[int(row)] for row in rows]
+    if isinstance(X, tuple):
+        return [X[row] for row in rows]
+    return safe_indexing(X, rows)
+
+
+def copy_rows(X):
+    """A copy that later changes to X do not reach (texts and arrays; shallow)."""
+    if isinstance(X, (list, tuple)):
+        return list(X)
+    if isinstance(X, np.ndarray) or sparse.issparse(X) or _library(X) == "pandas":
+        return X.copy()
+    return X
+
+
+def to_list(X):
+    """The rows of a one-dimensional container as a list of Python objects."""
+    if _library(X) == "pyarrow":
+        return X.to_pylist()
+    if _library(X) == "polars":
+        return X.to_list()
+    return list(X)
+
+
+def is_column(X):
+    """Whether X is one column of things that are not numbers (texts, usually)."""
+    if isinstance(X, (list, tuple)):
+        first = X[0] if len(X) else ""
+        return not isinstance(first, numbers.Number) and np.ndim(first) == 0
+    if isinstance(X, np.ndarray):
+        return X.ndim == 1 and X.dtype.kind in "OSU"
+    return _library(X) in {"pandas", "polars", "pyarrow", "datasets"} and not is_frame(
+        X
+    )
+
+
+def is_frame(X):
+    """Whether X is a two-dimensional data frame."""
+    return hasattr(X, "columns") and hasattr(X, "shape") and len(X.shape) == 2
+
+
+def concat_rows(first, second):
+    """The rows of both, one below the other, in the first one's kind of container.
+
+    Raises
+    ------
+    TypeError
+        If one is a data frame or sparse matrix and the other is not.
+    """
+    for kind, name in ((is_frame, "a data frame"), (sparse.issparse, "sparse")):
+        if kind(first) != kind(second):
+            raise TypeError(
+                "New rows must come in the kind of container that the labelled set is "
+                f"kept in: one of the two is {name}, the other is not (labelled: "
+                f"{type(first).__name__}, new: {type(second).__name__}). Convert one."
+            )
+    if sparse.issparse(first):
+        return sparse.vstack([first, second], format="csr")
+    if is_frame(first) and _library(first) == "pandas":
+        import pandas as pd
+
+        return pd.concat([first, second], ignore_index=True)
+    if is_frame(first):
+        return first.vstack(second)
+    if isinstance(first, np.ndarray) and (
+        first.ndim > 1 or isinstance(second, np.ndarray)
+    ):
+        return np.concatenate([first, np.asarray(second)])
+    return to_list(first) + to_list(second)
+
+
+def is_sparse_matrix(X):
+    return sparse.issparse(X)
+
+
+def looks_like_vectors(X):
+    """Whether the rows of X are dense numeric vectors (not texts, not sparse)."""
+    if isinstance(X, np.ndarray):
+        return X.ndim == 2 and X.dtype.kind in "fiub"
+    if is_frame(X):
+        return all(np.dtype(kind).kind in "fiub" for kind in _numpy_kinds(X))
+    if isinstance(X, (list, tuple)) and len(X):
+        first = X[0]
+        return not isinstance(first, str) and np.asarray(first).dtype.kind in "fiub"
+    return False
+
+
+def _numpy_kinds(frame):
+    return {np.asarray(frame[column].to_numpy()[:1]).dtype for column in frame.columns}

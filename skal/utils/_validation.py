@@ -1,0 +1,332 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Checks of what the user gives, and all their error texts."""
+
+import numbers
+import warnings
+
+import numpy as np
+from sklearn.utils import get_tags
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d
+
+from skal.exceptions import PoolExhaustedWarning
+from skal.utils._rows import (
+    is_column,
+    is_sparse_matrix,
+    looks_like_vectors,
+    num_rows,
+    to_list,
+)
+
+
+def check_texts(X, name="X"):
+    """X as a one-dimensional object array of str.
+
+    Parameters
+    ----------
+    X : sequence of str of length n
+        List, tuple, object or ``<U`` array, pandas or polars Series, Arrow array.
+    name : str, default="X"
+        What the error texts call it.
+
+    Returns
+    -------
+    texts : ndarray of shape (n,), dtype object
+        A new array.
+
+    Raises
+    ------
+    TypeError
+        If X is one bare string.
+    ValueError
+        If X is empty or not one-dimensional, or a row is not a str (row named).
+    """
+    check_not_bare_string(X, name)
+    if getattr(X, "ndim", 1) != 1 or len(getattr(X, "shape", (0,))) != 1:
+        raise ValueError(
+            f"{name} must be a one-dimensional sequence of texts. Got an object of "
+            f"shape {X.shape}; pass the one column that holds the texts, for example "
+            f"{name}[:, 0] of an array or {name}['text'] of a data frame."
+        )
+    rows = to_list(X)
+    if not rows:
+        raise ValueError(
+            f"{name} holds no texts: at least one row is needed. Got an empty "
+            f"{type(X).__name__}."
+        )
+    texts = np.empty(len(rows), dtype=object)
+    texts[:] = rows
+    for row, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise ValueError(_not_a_text(name, row, text))
+    return texts
+
+
+def _not_a_text(name, row, value):
+    return (
+        f"Every row of {name} must be a str. Row {row} is {value!r:.60} "
+        f"({type(value).__name__}); drop the row or replace it with a text."
+    )
+
+
+def check_not_bare_string(X, name="X"):
+    """Refuse one string where a sequence of rows is expected."""
+    if isinstance(X, (str, bytes)):
+        raise TypeError(
+            f"{name} must be a sequence of rows. Got a single {type(X).__name__}, "
+            f"read character by character otherwise; wrap it in a list: [{X!r:.40}]."
+        )
+
+
+def check_pool(X, estimator=None, name="X_pool"):
+    """Refuse a pool that no strategy could work on, before anything is computed."""
+    check_not_bare_string(X, name)
+    n_rows = num_rows(X)
+    if n_rows == 0:
+        raise ValueError(
+            f"{name} is empty: there is nothing to pick from. Pass at least one row."
+        )
+    if estimator is not None and _takes_texts(estimator):
+        check_texts(X, name)
+    elif is_column(X):
+        _check_one_kind(X, name)
+    return n_rows
+
+
+def _takes_texts(estimator):
+    if not hasattr(estimator, "__sklearn_tags__"):
+        return False
+    tags = get_tags(estimator).input_tags
+    return tags.string and not tags.two_d_array
+
+
+def _check_one_kind(X, name):
+    """Refuse a column that mixes texts with something else (a missing value, say)."""
+    rows = to_list(X)
+    is_text = [isinstance(row, str) for row in rows]
+    if any(is_text) and not all(is_text):
+        row = is_text.index(False)
+        raise ValueError(_not_a_text(name, row, rows[row]))
+
+
+def check_labels(y, n_rows):
+    """y as a one-dimensional array of class labels, one per row."""
+    y = column_or_1d(y, warn=True)
+    if len(y) != n_rows:
+        raise ValueError(
+            "X and y must have one label per row. Got inconsistent numbers of samples: "
+            f"{n_rows} rows in X, {len(y)} labels in y."
+        )
+    check_classification_targets(y)
+    return y
+
+
+def check_answers(y, n_rows):
+    """The labels among answers, and which answers are labels (None, NaN: skipped).
+
+    Returns
+    -------
+    labels : ndarray of shape (n_answered,)
+    answered : ndarray of shape (n_rows,), dtype bool
+    """
+    check_not_bare_string(y, "y")
+    answers = y.tolist() if isinstance(y, np.ndarray) and y.ndim == 1 else to_list(y)
+    if len(answers) != n_rows:
+        raise ValueError(
+            "X and y must have one answer per row (None for a skipped one). Got "
+            f"{n_rows} rows in X, {len(answers)} answers in y."
+        )
+    answered = np.array([not _is_missing(answer) for answer in answers], dtype=bool)
+    labels = [answer for answer in answers if not _is_missing(answer)]
+    if not labels:
+        return np.asarray([]), answered
+    kinds = {isinstance(label, str) for label in labels}
+    if len(kinds) > 1:
+        raise TypeError(f"Labels must be of one type. Got a mixture: {labels[:5]}.")
+    return check_labels(labels, len(labels)), answered
+
+
+def _is_missing(answer):
+    return answer is None or answer != answer
+
+
+def check_known_labels(y, classes):
+    """Refuse labels outside the fixed label vocabulary."""
+    unknown = [label for label in np.unique(y).tolist() if label not in set(classes)]
+    if unknown:
+        raise ValueError(
+            f"Every label must be one of classes={list(classes)}. Got {unknown[:5]}; "
+            "add them to `classes` or correct the labels."
+        )
+
+
+def check_classes(classes):
+    """The label vocabulary as a sorted array."""
+    classes = column_or_1d(np.asarray(classes))
+    unique = np.unique(classes)
+    if len(unique) != len(classes):
+        raise ValueError(f"`classes` must not repeat a label. Got {list(classes)}.")
+    return unique
+
+
+def check_count(value, name):
+    """A positive integer (bool and float refused)."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+        raise TypeError(
+            f"{name} must be an int of at least 1. Got {value!r} of type "
+            f"{type(value).__name__}."
+        )
+    if value < 1:
+        raise ValueError(f"{name} must be an int of at least 1. Got {value}.")
+    return int(value)
+
+
+def warn_if_more_than_left(n_queries, n_left):
+    """Say that fewer rows come back than were asked for."""
+    if n_queries > n_left:
+        warnings.warn(
+            f"{n_queries} rows were asked for, {n_left} are left; these are returned.",
+            PoolExhaustedWarning,
+            stacklevel=3,
+        )
+
+
+def check_ids(ids, n_rows, name="ids"):
+    """ids as a list of unique hashable values, one per row."""
+    check_not_bare_string(ids, name)
+    ids = ids.tolist() if isinstance(ids, np.ndarray) else to_list(ids)
+    if len(ids) != n_rows:
+        raise ValueError(
+            f"{name} must hold one id per row. Got {len(ids)} ids for {n_rows} rows."
+        )
+    try:
+        n_unique = len(set(ids))
+    except TypeError as error:
+        bad = next(i for i in ids if not _is_hashable(i))
+        raise TypeError(
+            f"{name} must be hashable (str, int, tuple, ...). Got {bad!r:.60} of type "
+            f"{type(bad).__name__}; turn it into a str or tuple."
+        ) from error
+    if n_unique != n_rows:
+        seen = set()
+        twice = next(i for i in ids if i in seen or seen.add(i))
+        raise ValueError(
+            f"{name} must be unique. Got {twice!r} more than once; an id names one row."
+        )
+    return ids
+
+
+def _is_hashable(value):
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
+def check_exclude(exclude, n_rows):
+    """Positions to leave out, as a boolean mask of length n_rows."""
+    mask = np.zeros(n_rows, dtype=bool)
+    exclude = np.asarray(exclude)
+    if exclude.size == 0:
+        return mask
+    if exclude.ndim != 1 or exclude.dtype.kind not in "iu":
+        raise TypeError(
+            "exclude must be a one-dimensional sequence of integer positions in "
+            f"X_pool. Got dtype {exclude.dtype} and shape {exclude.shape}; turn a "
+            "mask into positions with numpy.flatnonzero."
+        )
+    if exclude.min() < 0 or exclude.max() >= n_rows:
+        bad = exclude[(exclude < 0) | (exclude >= n_rows)][0]
+        raise ValueError(
+            f"exclude must hold positions in X_pool, from 0 to {n_rows - 1}. Got {bad}."
+        )
+    mask[exclude] = True
+    return mask
+
+
+def check_vectors(X, name="X"):
+    """X as a two-dimensional C-contiguous float32 array of finite numbers.
+
+    A float32 C-contiguous array is returned as it is, not copied.
+
+    Raises
+    ------
+    TypeError
+        If X is sparse (the remedy names TruncatedSVD) or not numeric.
+    ValueError
+        If X is not two-dimensional, or a number is NaN or infinite (row named).
+    """
+    if is_sparse_matrix(X):
+        raise TypeError(
+            f"{name} must be dense vectors. Got a sparse matrix of shape {X.shape}; "
+            "reduce it first, for example with sklearn.decomposition.TruncatedSVD as "
+            "the step after the vectorizer."
+        )
+    if not looks_like_vectors(X):
+        raise TypeError(
+            f"{name} must be dense numeric vectors of shape (n_rows, n_features). Got "
+            f"{type(X).__name__} of {_row_kind(X)}."
+        )
+    with np.errstate(over="ignore"):
+        vectors = np.ascontiguousarray(X, dtype=np.float32)
+    if vectors.ndim != 2:
+        raise ValueError(
+            f"{name} must have shape (n_rows, n_features). Got {vectors.shape}."
+        )
+    with np.errstate(invalid="ignore"):
+        finite = np.isfinite(vectors.sum(axis=1, dtype=np.float64))
+    if not finite.all():
+        raise ValueError(
+            f"{name} must be finite. Row {int(np.argmin(finite))} contains NaN or "
+            "infinity; repair or drop it."
+        )
+    return vectors
+
+
+def _row_kind(X):
+    dtype = getattr(X, "dtype", None)
+    if dtype is not None:
+        return f"dtype {dtype} and shape {getattr(X, 'shape', '?')}"
+    return f"{type(X[0]).__name__}" if num_rows(X) else "no rows"
+
+
+def check_proba(proba, name="proba"):
+    """Class probabilities as a float64 array of shape (n, C), entries in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If the shape is wrong or an entry is not a probability: NaN, negative, above 1
+        (logits given in place of probabilities, usually).
+    """
+    proba = np.asarray(proba, dtype=np.float64)
+    if proba.ndim != 2:
+        raise ValueError(
+            f"{name} must have shape (n_rows, n_classes). Got {proba.shape}."
+        )
+    if proba.size and not (proba.min() >= 0 and proba.max() <= 1 + 1e-6):
+        raise ValueError(
+            f"{name} must hold probabilities between 0 and 1. Got values from "
+            f"{proba.min()} to {proba.max()}; were logits passed, or a NaN?"
+        )
+    return proba
+
+
+__all__ = [
+    "check_answers",
+    "check_classes",
+    "check_count",
+    "check_exclude",
+    "check_ids",
+    "check_known_labels",
+    "check_labels",
+    "check_not_bare_string",
+    "check_pool",
+    "check_proba",
+    "check_texts",
+    "check_vectors",
+    "warn_if_more_than_left",
+]
