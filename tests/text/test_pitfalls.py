@@ -19,7 +19,6 @@ import torch
 from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.metrics import log_loss
 from transformers import AutoModelForSequenceClassification
 
 from skal.neural import TokenDataset, TokenTable
@@ -86,10 +85,10 @@ def test_any_kind_of_label_comes_back(make_classifier, toy_texts, labels):  # 6,
 
 def test_an_absent_class_keeps_its_column(make_classifier, toy_texts):  # 7
     X, y = toy_texts
-    clf = make_classifier(classes=["pos", "neutral", "neg"], max_epochs=8).fit(X, y)
+    clf = make_classifier(classes=["pos", "neutral", "neg"]).fit(X, y)
     assert clf.classes_.tolist() == ["neg", "neutral", "pos"]
     assert clf.predict_proba(X).shape == (80, 3)
-    assert log_loss(y, clf.predict_proba(X), labels=clf.classes_) < 0.5
+    assert clf.predict_proba(X)[:, 1].max() < 0.1
     only = make_classifier(classes=["neg", "pos"], max_epochs=1).fit(X[:2], ["pos"] * 2)
     assert only.predict_proba(X).shape == (80, 2)
 
