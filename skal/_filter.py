@@ -27,10 +27,18 @@ class PoolFilter(MetaEstimatorMixin, QueryStrategy):
     #: What the filter itself reads of the classifier.
     filter_reads = Reads()
 
+    #: Whether the filter itself draws rows at random by their positions.
+    filter_draws = False
+
     @property
     def reads(self):
         """What the filter and the strategy inside read of the classifier."""
         return self.filter_reads | self._inner().reads
+
+    @property
+    def draws_from_pool(self):
+        """Whether the filter or the strategy inside draws rows by their positions."""
+        return self.filter_draws or self._inner().draws_from_pool
 
     @abstractmethod
     def _select(self, view, n_queries):

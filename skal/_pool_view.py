@@ -17,13 +17,7 @@ from skal.exceptions import MissingCapabilityError, PoolChangedError
 from skal.utils._capabilities import CAPABILITIES, compute_outputs
 from skal.utils._index import ExactIndex
 from skal.utils._random import peek_seed, seed_nested, stream
-from skal.utils._rows import (
-    is_sparse_matrix,
-    looks_like_vectors,
-    num_rows,
-    take_rows,
-    to_list,
-)
+from skal.utils._rows import is_column, num_rows, take_rows, to_list
 from skal.utils._validation import check_vectors
 
 _IN_ONE_PASS = frozenset({"proba", "logits", "embedding"})
@@ -325,7 +319,7 @@ class PoolView(_Look):
         """What "auto" means: None (identity) on vectors, else the frozen encoder."""
         if not isinstance(encoder, str):
             return encoder
-        if looks_like_vectors(self.pool) or is_sparse_matrix(self.pool):
+        if not is_column(self.pool):
             return None
         if self.encoder is None:
             method, owners = CAPABILITIES["encoding"]

@@ -62,6 +62,12 @@ class QueryPipeline(QueryStrategy, BaseComposition):
         return reads
 
     @property
+    def draws_from_pool(self):
+        """Whether a step draws rows at random by their positions in the pool."""
+        filters = self._filters()
+        return self._last().draws_from_pool or any(f.filter_draws for f in filters)
+
+    @property
     def named_steps(self):
         """The steps by name, a dict."""
         return dict(self.steps)

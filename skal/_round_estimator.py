@@ -36,9 +36,10 @@ def next_estimator(learner):
         if params["classes"] is None:
             estimator.set_params(classes=learner.classes_)
     elif len(np.unique(learner._labeled.y)) == 1:
+        only = learner._labeled.y.tolist()[0]
         warnings.warn(
-            f"The labelled set has one class, {learner._labeled.y[0]!r}: until another "
-            "one comes in, a constant classifier stands in.",
+            f"The labelled set has one class, {only!r}: until another one comes in, a "
+            "constant classifier stands in.",
             SingleClassWarning,
             stacklevel=4,
         )

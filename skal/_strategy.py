@@ -16,13 +16,7 @@ from skal.exceptions import NotQueryableError
 from skal.functional import top_rows
 from skal.utils._capabilities import check_provides, last_step
 from skal.utils._random import draw_seed
-from skal.utils._rows import (
-    is_column,
-    is_frame,
-    is_sparse_matrix,
-    looks_like_vectors,
-    num_rows,
-)
+from skal.utils._rows import is_column, is_frame, looks_like_vectors, num_rows
 from skal.utils._validation import (
     check_count,
     check_labels,
@@ -51,6 +45,10 @@ class QueryStrategy(TransformerMixin, BaseEstimator):
 
     __metadata_request__fit = {"estimator": UNUSED}
     _parameter_constraints = {}
+
+    #: Whether rows are drawn at random by their positions in the pool, so that another
+    #: order of the same rows may give another batch.
+    draws_from_pool = False
 
     @property
     def reads(self):
@@ -147,6 +145,11 @@ class QueryStrategy(TransformerMixin, BaseEstimator):
             reads=self.reads,
         )
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     def __getstate__(self):
         state = super().__getstate__().copy()
         if "_memory" in state:
@@ -161,7 +164,7 @@ def _check_rows(strategy, X, reset):
     if as_they_are:
         validate_data(strategy, X, reset=reset, skip_check_array=True)
     else:
-        validate_data(strategy, X, reset=reset, accept_sparse=True)
+        validate_data(strategy, X, reset=reset, accept_sparse=("csr", "csc"))
 
 
 def check_readable(strategy, fitted, template, X):
@@ -185,9 +188,7 @@ def check_readable(strategy, fitted, template, X):
 
 def needs_encoder(strategy, X):
     """Whether the strategy will ask for the classifier's own frozen encoder."""
-    return "encoding" in strategy.reads.pool and not (
-        looks_like_vectors(X) or is_sparse_matrix(X)
-    )
+    return "encoding" in strategy.reads.pool and is_column(X)
 
 
 def load_encoder(strategy, template, X):

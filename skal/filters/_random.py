@@ -59,6 +59,7 @@ class RandSub(PoolFilter):
     2
     """
 
+    filter_draws = True
     _parameter_constraints = {
         "strategy": [QueryStrategy, None],
         "max_subpool": [Interval(Integral, 1, None, closed="left")],
@@ -73,8 +74,3 @@ class RandSub(PoolFilter):
     def _select(self, view, n_queries):
         size = max(self.max_subpool, n_queries)
         return random_rows(len(view), size, view.rng(self.random_state))
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.non_deterministic = True
-        return tags

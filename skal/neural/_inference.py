@@ -5,6 +5,7 @@
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from skal.neural._precision import autocast
 from skal.neural._tokens import TokenTable
@@ -23,6 +24,7 @@ def run_texts(
     max_length,
     max_batch_tokens="auto",
     mixed_precision=None,
+    verbose=0,
 ):
     """Run a module over texts and collect what it returns, rows in input order.
 
@@ -44,6 +46,8 @@ def run_texts(
         Padded tokens in a batch; "auto" is 2,048 on a CPU and 32,768 on a GPU. A batch
         has at least one and at most 512 rows.
     mixed_precision : {"bf16", "fp16"} or None, default=None
+    verbose : int, default=0
+        Whether to show a progress bar, counted in distinct texts.
 
     Returns
     -------
@@ -68,12 +72,14 @@ def run_texts(
 
     module.eval()
     outputs = {}
-    for rows, batch in _batches(step, table.lengths, max_batch_tokens):
-        for name, values in batch.items():
-            if name not in outputs:
-                shape = (len(table), *values.shape[1:])
-                outputs[name] = np.empty(shape, dtype=values.dtype)
-            outputs[name][rows] = values
+    with tqdm(total=len(table), unit="text", disable=not verbose) as bar:
+        for rows, batch in _batches(step, table.lengths, max_batch_tokens):
+            for name, values in batch.items():
+                if name not in outputs:
+                    shape = (len(table), *values.shape[1:])
+                    outputs[name] = np.empty(shape, dtype=values.dtype)
+                outputs[name][rows] = values
+            bar.update(len(rows))
     return {name: values[inverse] for name, values in outputs.items()}
 
 

@@ -3,6 +3,8 @@
 
 """Texts tokenised once, kept flat, padded batch by batch."""
 
+import itertools
+
 import numpy as np
 import torch
 
@@ -53,7 +55,7 @@ class TokenTable:
             )
             lengths.extend(map(len, encoded["input_ids"]))
             for key, rows in encoded.items():
-                flat = np.concatenate([np.asarray(row, np.int32) for row in rows])
+                flat = np.fromiter(itertools.chain.from_iterable(rows), np.int32)
                 values.setdefault(key, []).append(flat)
         self.lengths = np.array(lengths, dtype=np.int64)
         self._starts = np.cumsum(self.lengths) - self.lengths

@@ -47,6 +47,7 @@ class RandomSampling(ScoreStrategy):
     2
     """
 
+    draws_from_pool = True
     _parameter_constraints = {"random_state": ["random_state"]}
 
     def __init__(self, *, random_state=None):
@@ -54,8 +55,3 @@ class RandomSampling(ScoreStrategy):
 
     def _score(self, view):
         return view.rng(self.random_state).uniform(size=len(view))
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.non_deterministic = True
-        return tags

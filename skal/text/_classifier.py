@@ -3,8 +3,6 @@
 
 """A fine-tuned transformer as a scikit-learn classifier."""
 
-import copy
-import math
 import os
 from numbers import Integral, Real
 
@@ -15,15 +13,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from skal.text._encoder import SentenceEncoder
 from skal.text._tags import text_tags
+from skal.text._training import build_net, completed_epochs, fit_classes, load
 from skal.utils._interrupt import reraise_interrupt
 from skal.utils._random import draw_seed
 from skal.utils._sklearn import Interval, StrOptions, fit_context
-from skal.utils._validation import (
-    check_classes,
-    check_known_labels,
-    check_labels,
-    check_texts,
-)
+from skal.utils._validation import check_labels, check_texts
 
 _OUTPUTS = ("proba", "logits", "embedding")
 
@@ -76,7 +70,8 @@ class TransformerClassifier(ClassifierMixin, BaseEstimator):
     callbacks : list of skorch callbacks, default=None
         Copies of them see the training.
     verbose : int, default=0
-        Whether to print a line per epoch and let transformers report.
+        Whether to print a line per epoch, show progress bars and let transformers
+        report.
     random_state : int, RandomState instance or None, default=None
         Seeds the weights of the head, dropout and the order of the texts. The global
         generators of torch and numpy are left alone.
@@ -222,99 +217,25 @@ class TransformerClassifier(ClassifierMixin, BaseEstimator):
 
         X = check_texts(X)
         y = check_labels(y, len(X))
-        classes = self._fit_classes(y)
+        classes = fit_classes(self, y)
         device = neural.resolve_device(self.device)
         seed = draw_seed(self.random_state)
         with reraise_interrupt(), neural.seeded(seed, device):
-            tokenizer, module = self._load(len(classes))
+            tokenizer, module = load(self, len(classes))
             table = neural.TokenTable(
                 X, tokenizer, max_length=self.max_length, module=module
             )
-            net = self._build_net(module, len(X), len(classes), device)
+            net = build_net(self, module, len(X), len(classes), device)
             net.fit(neural.TokenDataset(table, np.searchsorted(classes, y)), None)
+        history = completed_epochs(net)
+        net.trim_for_prediction()
         self.classes_ = classes
         self.tokenizer_ = tokenizer
-        self._keep(net)
-        return self
-
-    def _fit_classes(self, y):
-        classes = np.unique(y) if self.classes is None else check_classes(self.classes)
-        if self.warm_start and hasattr(self, "net_"):
-            return self._kept_classes(
-                set(np.unique(y).tolist()).union(classes.tolist())
-            )
-        check_known_labels(y, classes)
-        if len(classes) < 2:
-            raise ValueError(
-                "TransformerClassifier needs at least two classes. Got one class: "
-                f"{classes.tolist()}; add texts of another class, or name all classes "
-                "that may occur in the parameter `classes`."
-            )
-        return classes
-
-    def _kept_classes(self, labels):
-        kept = self.classes_.tolist()
-        if labels.difference(kept):
-            raise ValueError(
-                f"warm_start=True keeps the classes of the first fit, {kept}. Got "
-                f"{sorted(labels.difference(kept))}; name every class in `classes` "
-                "before the first fit, or fit anew with warm_start=False."
-            )
-        return self.classes_
-
-    def _load(self, n_classes):
-        from skal import neural
-
-        if self.warm_start and hasattr(self, "net_"):
-            return self.tokenizer_, copy.deepcopy(self.net_.module_)
-        tokenizer = neural.load_tokenizer(self.model, verbose=self.verbose)
-        module = neural.load_sequence_classifier(
-            self.model,
-            n_classes,
-            pad_token_id=tokenizer.pad_token_id,
-            verbose=self.verbose,
-        )
-        return tokenizer, module
-
-    def _build_net(self, module, n_rows, n_classes, device):
-        from skal import neural
-
-        steps_per_epoch = math.ceil(n_rows / self.batch_size)
-        n_epochs = max(self.max_epochs, math.ceil(self.min_steps / steps_per_epoch))
-        silent = {} if self.verbose else {"callbacks__print_log": None}
-        return neural.TransformerNet(
-            module,
-            n_steps=n_epochs * steps_per_epoch,
-            classes=np.arange(n_classes),
-            max_epochs=n_epochs,
-            lr=self.lr,
-            batch_size=self.batch_size,
-            weight_decay=self.weight_decay,
-            warmup_ratio=self.warmup_ratio,
-            lr_schedule=self.lr_schedule,
-            max_grad_norm=self.max_grad_norm,
-            mixed_precision=self.mixed_precision,
-            device=str(device),
-            callbacks=copy.deepcopy(list(self.callbacks or [])),
-            verbose=int(self.verbose),
-            **silent,
-        )
-
-    def _keep(self, net):
-        """Store what training left behind; the net keeps what prediction needs."""
-        epochs = [epoch for epoch in net.history if "train_loss" in epoch]
-        self.history_ = [
-            {
-                "epoch": epoch["epoch"],
-                "train_loss": float(epoch["train_loss"]),
-                "seconds": float(epoch["dur"]),
-            }
-            for epoch in epochs
-        ]
-        self.n_epochs_ = len(epochs)
+        self.history_ = history
+        self.n_epochs_ = len(history)
         self.n_steps_ = net.steps_done_
-        net.trim_for_prediction()
         self.net_ = net
+        return self
 
     def predict_outputs(self, X, outputs):
         """Everything the fitted model says about texts, in one forward pass.
@@ -378,6 +299,7 @@ class TransformerClassifier(ClassifierMixin, BaseEstimator):
             max_length=self.max_length,
             max_batch_tokens=self.max_batch_tokens,
             mixed_precision=self.mixed_precision,
+            verbose=self.verbose,
         )
 
     def predict_proba(self, X):

@@ -41,7 +41,7 @@ class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     max_batch_tokens : int or "auto", default="auto"
         Padded tokens in a batch. "auto" is 2,048 on a CPU and 32,768 on a GPU.
     verbose : int, default=0
-        Whether loading the checkpoint may report and show progress.
+        Whether to show progress bars and let transformers report.
 
     Attributes
     ----------
@@ -172,6 +172,7 @@ class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             self.tokenizer_,
             max_length=self.max_length,
             max_batch_tokens=self.max_batch_tokens,
+            verbose=self.verbose,
         )["vectors"]
 
     @property

@@ -119,6 +119,12 @@ def check_labels(y, n_rows):
             "X and y must have one label per row. Got inconsistent numbers of samples: "
             f"{n_rows} rows in X, {len(y)} labels in y."
         )
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        row = int(np.argmin(np.isfinite(y)))
+        raise ValueError(
+            f"Every row of y must be a class label. Input y contains {y[row]} in row "
+            f"{row}; drop the row, or teach it with the answer None."
+        )
     check_classification_targets(y)
     return y
 

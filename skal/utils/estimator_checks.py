@@ -18,11 +18,10 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.datasets import make_blobs
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils import get_tags
 
 from skal._filter import PoolFilter
 from skal._query_pipeline import QueryPipeline
-from skal._strategy import QueryStrategy, ScoreStrategy
+from skal._strategy import ScoreStrategy
 from skal.exceptions import PoolExhaustedWarning
 from skal.utils._rows import is_column, take_rows
 
@@ -121,16 +120,6 @@ def _labeled(X, y):
     return take_rows(X, rows), np.asarray(y)[rows]
 
 
-def _draws(strategy):
-    """Whether any part of the strategy draws random numbers."""
-    parts = [strategy, *strategy.get_params(deep=True).values()]
-    return any(
-        get_tags(part).non_deterministic
-        for part in parts
-        if isinstance(part, QueryStrategy)
-    )
-
-
 def _assert_valid(rows, n_rows, n):
     assert isinstance(rows, np.ndarray), f"got {type(rows).__name__}, not an ndarray"
     assert rows.dtype == np.int64, f"positions have dtype {rows.dtype}, not int64"
@@ -223,7 +212,7 @@ def _seeded(strategy):
 
 def _check_permutation_equivariance(strategy, case):
     """The same items come out of a shuffled pool (equal rows count as one item)."""
-    if _draws(strategy):
+    if strategy.draws_from_pool:
         return
     order = np.random.RandomState(0).permutation(case.n_pool)
     rows = case.query(strategy)
@@ -259,7 +248,7 @@ def _check_filter_that_keeps_everything(strategy, case):
 
 def _check_scores_of_a_part(strategy, case):
     """A row's score does not depend on what else is in the pool."""
-    if not isinstance(strategy, ScoreStrategy) or _draws(strategy):
+    if not isinstance(strategy, ScoreStrategy) or strategy.draws_from_pool:
         return
     part = np.arange(0, case.n_pool, 3)
     whole = case.fitted(strategy).transform(case.pool)[part]

@@ -19,8 +19,8 @@ ANCHORAL = [
     if "knn_ids" in np.load(path)
 ]
 RANDSUB = sorted((GOLDEN / "randsub").glob("*.npz"))
-# Cases whose anchors follow from the seed: not the one whose anchors were given by hand,
-# and not the one with equal embeddings, whose draws for the second class come from a
+# Cases whose anchors follow from the seed: not the one with anchors given by hand, and
+# not the one with equal embeddings, whose draws for the second class come from a
 # generator in a state that the file does not record.
 SEEDED = [
     path

@@ -222,3 +222,10 @@ def test_pretrained_encoder_needs_no_fit(make_classifier):
     assert params["device"] == "cpu"
     assert not hasattr(encoder, "module_")
     assert encoder.fit().transform(["good"]).shape == (1, 32)
+
+
+def test_verbose_shows_a_progress_bar(make_classifier, toy_texts, capfd):
+    encoder = make_classifier(verbose=1).pretrained_encoder().fit()
+    capfd.readouterr()
+    encoder.transform(toy_texts[0] * 2)
+    assert "80/80" in capfd.readouterr().err

@@ -1,0 +1,8 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The `skal` command. It needs the extra ``demo``."""
+
+from skal.cli._main import main
+
+__all__ = ["main"]

@@ -1,0 +1,65 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The commands and their options. Heavy imports wait until a command runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import skal
+
+app = typer.Typer(
+    name="skal", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+)
+
+
+def _print_version(wanted: bool):
+    if wanted:
+        typer.echo(f"skal {skal.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _skal(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show it."
+        ),
+    ] = False,
+):
+    """Active learning for text, as scikit-learn estimators."""
+
+
+@app.command()
+def demo(
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds after the seed set.")] = 8,
+    n_queries: Annotated[int, typer.Option(min=1, help="Labels per round.")] = 50,
+    seed: Annotated[int, typer.Option(min=0, help="Seeds everything.")] = 0,
+    output: Annotated[
+        Path, typer.Option(file_okay=False, help="Folder for the picture.")
+    ] = Path("skal-demo"),
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Short: 2 rounds, few sentences.")
+    ] = False,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Checkpoint folder or name. Default: one made on the spot."),
+    ] = None,
+):
+    """Watch active learning on real sentences, against random picking.
+
+    Sentences from the docstrings of installed packages are classified by the package
+    that they document. One learner asks for labels with AnchorAL and entropy, the
+    other at random; both learning curves are printed and drawn.
+    """
+    from skal.cli._demo import run_demo
+    from skal.exceptions import ModelNotFoundError
+
+    try:
+        run_demo(rounds, n_queries, seed, output, quick=quick, model=model)
+    except ModelNotFoundError as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(1) from error

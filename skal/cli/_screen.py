@@ -1,0 +1,131 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""What the demo shows: lines, progress, a table that grows, a picture."""
+
+import contextlib
+
+from matplotlib.figure import Figure
+from rich.console import Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
+from rich.table import Table
+from transformers.utils import logging
+
+# Two colours of Okabe and Ito's palette, told apart by every kind of colour vision.
+_STYLES = (
+    {"color": "#0072B2", "marker": "o", "linestyle": "-"},
+    {"color": "#D55E00", "marker": "s", "linestyle": "--"},
+)
+
+
+class Screen:
+    """A console that shows what is going on.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to. One that is no terminal gets each result once, and no animation.
+    """
+
+    def __init__(self, console):
+        self.console = console
+
+    def say(self, text):
+        """Print a line."""
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def waiting(self, text):
+        """A context with a spinner."""
+        return self.console.status(text)
+
+    @contextlib.contextmanager
+    def counting(self, text, total):
+        """A context with a progress bar; gives a function that moves it by one."""
+        with self._progress() as progress:
+            task = progress.add_task(text, total=total)
+            yield lambda: progress.advance(task)
+
+    @contextlib.contextmanager
+    def table(self, curves, n_points):
+        """A context with the table of `curves`; gives a function that redraws it."""
+        progress = self._progress()
+        task = progress.add_task("Learning", total=n_points * len(curves))
+
+        def show():
+            return Group(_table(curves), progress)
+
+        with Live(show(), console=self.console) as live:
+
+            def update():
+                progress.advance(task)
+                live.update(show())
+
+            yield update
+
+    def _progress(self):
+        return Progress(
+            "{task.description}",
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self.console,
+        )
+
+
+def _table(curves):
+    """One row per round; a cell is empty until its learner gets there."""
+    table = Table(title="Learning curve on the test set")
+    table.add_column("labels", justify="right")
+    for name in curves:
+        for heading in ("macro-F1", "accuracy", "query s", "fit s"):
+            table.add_column(f"{name}\n{heading}", justify="right")
+    for round_ in range(max(len(curve) for curve in curves.values())):
+        points = [curve[round_ : round_ + 1] for curve in curves.values()]
+        n_labels = next(point[0].n_labels for point in points if point)
+        cells = [cell for point in points for cell in _cells(point)]
+        table.add_row(str(n_labels), *cells)
+    return table
+
+
+def _cells(point):
+    if not point:
+        return [""] * 4
+    _, macro_f1, accuracy, query_seconds, fit_seconds = point[0]
+    return [
+        f"{macro_f1:.3f}",
+        f"{accuracy:.3f}",
+        f"{query_seconds:.2f}",
+        f"{fit_seconds:.1f}",
+    ]
+
+
+def save_figure(curves, path):
+    """Draw macro-F1 and accuracy against the labels bought; return the full path."""
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    axes = figure.subplots(1, 2)
+    for ax, key, label in zip(
+        axes, ("macro_f1", "accuracy"), ("Macro-F1", "Accuracy"), strict=True
+    ):
+        for (name, curve), style in zip(curves.items(), _STYLES, strict=True):
+            n_labels = [point.n_labels for point in curve]
+            ax.plot(n_labels, [getattr(p, key) for p in curve], label=name, **style)
+        ax.set(xlabel="Labelled sentences", ylabel=f"{label} on the test set")
+        ax.grid(alpha=0.3)
+    axes[0].legend()
+    figure.savefig(path, dpi=150)
+    return path.resolve()
+
+
+@contextlib.contextmanager
+def quiet_transformers():
+    """Keep transformers from writing over the screen; put it back as it was after."""
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()

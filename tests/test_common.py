@@ -1,0 +1,102 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""scikit-learn's own checks, on every estimator that takes arrays."""
+
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils.estimator_checks import estimator_checks_generator
+
+from skal import ActiveLearner, QueryPipeline
+from skal.filters import AnchorAL, RandSub
+from skal.strategies import Entropy, RandomSampling
+from skal.utils.estimator_checks import check_query_strategy
+
+
+class FitsItsClassifier:
+    """The checks fit without a classifier: fit one for a strategy that reads it."""
+
+    def fit(self, X, y=None, estimator=None):
+        """Fit a logistic regression, then the strategy around it."""
+        return super().fit(X, y, LogisticRegression().fit(X, y))
+
+
+class EntropyOfLogisticRegression(FitsItsClassifier, Entropy):
+    """Entropy with a classifier of its own."""
+
+
+class AnchorALOfLogisticRegression(FitsItsClassifier, AnchorAL):
+    """AnchorAL with a classifier of its own."""
+
+
+ESTIMATORS = [
+    ActiveLearner(LogisticRegression(), random_state=0),
+    ActiveLearner(LogisticRegression(), AnchorAL(Entropy()), random_state=0),
+    EntropyOfLogisticRegression(),
+    AnchorALOfLogisticRegression(Entropy(), random_state=0),
+    AnchorALOfLogisticRegression(anchors="entropy", random_state=0),
+    RandomSampling(random_state=0),
+    RandSub(RandomSampling(random_state=0), max_subpool=5, random_state=0),
+    QueryPipeline(
+        [
+            ("sub", RandSub(random_state=0)),
+            ("anchors", AnchorAL(random_state=0)),
+            ("pick", RandomSampling(random_state=0)),
+        ]
+    ),
+]
+
+# Not claimed: dispatch on array API namespaces.
+NOT_CLAIMED = {"check_array_api_input"}
+
+# What random scores cannot keep: they belong to positions, not to rows.
+BY_POSITION = {
+    "check_methods_sample_order_invariance",
+    "check_methods_subset_invariance",
+}
+
+
+def name_of(check):
+    return getattr(check, "func", check).__name__
+
+
+CHECKS = [
+    pytest.param(estimator, check, id=f"{estimator!r}-{name_of(check)}")
+    for estimator in ESTIMATORS
+    for _, check in estimator_checks_generator(estimator)
+    if name_of(check) not in NOT_CLAIMED
+]
+
+
+# One of the checks fits on a single class, which is allowed here, with a warning.
+@pytest.mark.filterwarnings("ignore::skal.exceptions.SingleClassWarning")
+@pytest.mark.parametrize(("estimator", "check"), CHECKS)
+def test_scikit_learn_checks(estimator, check):
+    if name_of(check) in BY_POSITION and getattr(estimator, "draws_from_pool", False):
+        with pytest.raises(AssertionError, match="invariant"):
+            check(estimator)
+    else:
+        check(estimator)
+
+
+STRATEGIES = [
+    RandomSampling(random_state=0),
+    Entropy(),
+    RandSub(Entropy(), max_subpool=10, random_state=0),
+    AnchorAL(Entropy(), n_anchors=3, n_neighbors=4, max_subpool=20, random_state=0),
+    AnchorAL(anchors="entropy", n_anchors=2, max_search_size=9, random_state=0),
+    RandSub(AnchorAL(Entropy(), random_state=1), max_subpool=50, random_state=0),
+    QueryPipeline(
+        [
+            ("sub", RandSub(max_subpool=50, random_state=0)),
+            ("none", "passthrough"),
+            ("anchors", AnchorAL(n_neighbors=5, random_state=0)),
+            ("pick", Entropy()),
+        ]
+    ),
+]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=repr)
+def test_strategies_keep_their_promises_on_vectors(strategy):
+    check_query_strategy(strategy)
