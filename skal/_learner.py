@@ -507,8 +507,10 @@ class ActiveLearner(
         )
 
     def _pick(self, view, n_queries):
+        """Positions in the pool of the rows that the strategy picks in the view."""
         with view.log.timed("select"):
-            return self._current_strategy()._query(view, n_queries)
+            picked = self._current_strategy()._query(view, n_queries)
+        return picked if view.rows is None else view.rows[picked]
 
     def _routed(self, params):
         if params and get_config()["enable_metadata_routing"]:

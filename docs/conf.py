@@ -1,0 +1,55 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Configuration of the documentation site. Building it needs no network."""
+
+import importlib.metadata
+
+import matplotlib
+
+matplotlib.use("agg")
+
+project = "skal"
+author = "The skal developers"
+project_copyright = author
+release = importlib.metadata.version("skal")
+version = release
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.doctest",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build", "auto_examples/**.ipynb", "auto_examples/**.py"]
+default_role = "code"
+nitpicky = False
+
+autosummary_generate = True
+autodoc_default_options = {"members": True, "inherited-members": True}
+numpydoc_show_class_members = False  # autodoc lists them
+numpydoc_xref_param_type = False
+
+# :doi:`10.1000/1` without a network and without another extension.
+extlinks = {"doi": ("https://doi.org/%s", "doi:%s")}
+extensions.append("sphinx.ext.extlinks")
+
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": r"plot_",
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "show_memory": False,
+    "within_subsection_order": "FileNameSortKey",
+}
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"skal {version}"
+html_theme_options = {
+    "show_prev_next": False,
+    "navbar_end": ["theme-switcher"],
+    "secondary_sidebar_items": ["page-toc"],
+}
+html_show_sourcelink = False
