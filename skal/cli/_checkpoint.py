@@ -3,32 +3,26 @@
 
 """A small BERT made on the spot, for a machine without a checkpoint or a network."""
 
-import math
-from pathlib import Path
-
 import numpy as np
+import scipy.sparse as sp
 import torch
+from sklearn.utils.extmath import randomized_svd
 from tokenizers import BertWordPieceTokenizer
 from transformers import BertConfig, BertForMaskedLM, BertTokenizerFast
 
 _MAX_LENGTH = 64
+_HIDDEN_SIZE = 128
+# Three times BERT's own scale: the vectors carry all that the model knows.
+_VECTOR_STD = 0.06
 
 
-def build_checkpoint(
-    texts,
-    folder,
-    *,
-    n_steps=600,
-    batch_size=64,
-    lr=1e-3,
-    vocab_size=6000,
-    random_state=0,
-    on_step=lambda: None,
-):
-    """Train a WordPiece tokenizer and pretrain a small BERT on `texts`.
+def build_checkpoint(texts, folder, *, vocab_size=6000, random_state=0):
+    """Save a small BERT whose word vectors come from `texts`.
 
-    Two layers of 128 units learn to fill in masked words. That is a fraction of what
-    a published checkpoint has seen, but enough to beat random weights by far.
+    A WordPiece tokenizer is trained on the texts. The word vectors are those of a
+    truncated singular value decomposition of the positive pointwise mutual information
+    of words that occur near each other [1]_; the two layers above them are random.
+    That is a fraction of what a published checkpoint knows, and costs seconds.
 
     Parameters
     ----------
@@ -36,18 +30,10 @@ def build_checkpoint(
         What to learn from; labels are not needed.
     folder : str or path-like
         Where the checkpoint is saved.
-    n_steps : int, default=600
-        Optimiser steps; 0 saves random weights.
-    batch_size : int, default=64
-        Texts per step.
-    lr : float, default=1e-3
-        The highest learning rate; it rises for a tenth of the steps and falls to zero.
     vocab_size : int, default=6000
-        The number of WordPieces.
+        The largest number of WordPieces.
     random_state : int, default=0
         Seeds everything. The global generators are left alone.
-    on_step : callable, default=no operation
-        Called after each step.
 
     Returns
     -------
@@ -56,24 +42,31 @@ def build_checkpoint(
 
     Notes
     -----
-    Takes about a minute for 600 steps on two cores.
+    About 2 s for 7,600 sentences. Fine-tuned on 400 of them (11 classes, 100 steps) it
+    classified 43 % of a test set, random word vectors 31 %. Four hundred steps of masked
+    language modelling took a minute and made it worse (22 %).
+
+    References
+    ----------
+    .. [1] Levy, O. and Goldberg, Y. (2014). Neural word embedding as implicit matrix
+       factorization. NeurIPS.
     """
     tokenizer = _train_tokenizer(texts, vocab_size)
-    with torch.random.fork_rng():
+    token_ids = tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+    vectors = _word_vectors(token_ids, len(tokenizer), random_state)
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=_HIDDEN_SIZE,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=4 * _HIDDEN_SIZE,
+        max_position_embeddings=_MAX_LENGTH,
+    )
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(random_state)
-        model = BertForMaskedLM(
-            BertConfig(
-                vocab_size=len(tokenizer),
-                hidden_size=128,
-                num_hidden_layers=2,
-                num_attention_heads=2,
-                intermediate_size=512,
-                max_position_embeddings=_MAX_LENGTH,
-            )
-        )
-        batches = _batches(texts, n_steps, batch_size, random_state)
-        _pretrain(model, tokenizer, batches, n_steps, lr, on_step)
-    folder = Path(folder)
+        model = BertForMaskedLM(config)
+    with torch.no_grad():
+        model.get_input_embeddings().weight.copy_(torch.from_numpy(vectors))
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return str(folder)
@@ -89,53 +82,29 @@ def _train_tokenizer(texts, vocab_size):
     )
 
 
-def _batches(texts, n_steps, batch_size, random_state):
-    """Batches of texts of similar length, in random order, as often as it takes."""
-    rng = np.random.RandomState(random_state)
-    lengths = np.array([len(text) for text in texts])
-    n_batches = math.ceil(len(texts) / batch_size)
-    for step in range(n_steps):
-        if step % n_batches == 0:
-            jitter = lengths * rng.uniform(0.9, 1.1, len(texts))
-            batches = np.array_split(np.argsort(jitter), n_batches)
-            order = rng.permutation(n_batches)
-        yield [texts[i] for i in batches[order[step % n_batches]]]
-
-
-def _pretrain(model, tokenizer, batches, n_steps, lr, on_step):
-    model.train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=lr, total_steps=n_steps + 1, pct_start=0.1
+def _word_vectors(token_ids, n_tokens, random_state):
+    """Vectors of shape (n_tokens, _HIDDEN_SIZE) in which neighbours in text are near."""
+    near = _cooccurrences(token_ids, n_tokens)
+    total = near.sum(axis=1)
+    context = total**0.75  # frequent words are less of a context
+    row, column = near.row, near.col
+    pmi = np.log(near.data * context.sum() / (total[row] * context[column]))
+    kept = pmi > 0
+    matrix = sp.csr_array((pmi[kept], (row[kept], column[kept])), shape=near.shape)
+    U, singular_values, _ = randomized_svd(
+        matrix, _HIDDEN_SIZE, random_state=random_state
     )
-    for texts in batches:
-        encoded = tokenizer(
-            texts,
-            padding=True,
-            truncation=True,
-            max_length=_MAX_LENGTH,
-            return_tensors="pt",
-        )
-        input_ids, labels = _mask(encoded["input_ids"], tokenizer)
-        hidden = model.bert(input_ids, attention_mask=encoded["attention_mask"])[0]
-        chosen = labels >= 0
-        logits = model.cls(hidden[chosen])
-        loss = torch.nn.functional.cross_entropy(logits, labels[chosen])
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        on_step()
-    model.eval()
+    vectors = U * np.sqrt(singular_values)
+    return np.float32(vectors * (_VECTOR_STD / vectors.std()))
 
 
-def _mask(input_ids, tokenizer):
-    """Hide 15 % of the tokens: 80 % as [MASK], 10 % as another one, 10 % not at all."""
-    special = torch.tensor(tokenizer.all_special_ids)
-    chosen = (torch.rand(input_ids.shape) < 0.15) & ~torch.isin(input_ids, special)
-    labels = torch.where(chosen, input_ids, -100)
-    how = torch.rand(input_ids.shape)
-    masked = torch.where(chosen & (how < 0.8), tokenizer.mask_token_id, input_ids)
-    other = torch.randint(len(tokenizer), input_ids.shape)
-    return torch.where(chosen & (how >= 0.9), other, masked), labels
+def _cooccurrences(token_ids, n_tokens, window=8):
+    """How often two tokens are at most `window` apart, each time 1 / distance."""
+    shape = (n_tokens, n_tokens)
+    counts = sp.csr_array(shape, dtype=np.float64)
+    for distance in range(1, window + 1):
+        left = np.concatenate([np.int64(ids[:-distance]) for ids in token_ids])
+        right = np.concatenate([np.int64(ids[distance:]) for ids in token_ids])
+        weight = np.full(len(left), 1 / distance)
+        counts = counts + sp.csr_array((weight, (left, right)), shape=shape)
+    return (counts + counts.T).tocoo()

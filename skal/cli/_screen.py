@@ -40,16 +40,15 @@ class Screen:
         return self.console.status(text)
 
     @contextlib.contextmanager
-    def counting(self, text, total):
-        """A context with a progress bar; gives a function that moves it by one."""
-        with self._progress() as progress:
-            task = progress.add_task(text, total=total)
-            yield lambda: progress.advance(task)
-
-    @contextlib.contextmanager
     def table(self, curves, n_points):
         """A context with the table of `curves`; gives a function that redraws it."""
-        progress = self._progress()
+        progress = Progress(
+            "{task.description}",
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self.console,
+        )
         task = progress.add_task("Learning", total=n_points * len(curves))
 
         def show():
@@ -62,15 +61,6 @@ class Screen:
                 live.update(show())
 
             yield update
-
-    def _progress(self):
-        return Progress(
-            "{task.description}",
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=self.console,
-        )
 
 
 def _table(curves):

@@ -114,6 +114,12 @@ def _check_one_kind(X, name):
 def check_labels(y, n_rows):
     """y as a one-dimensional array of class labels, one per row."""
     y = column_or_1d(y, warn=True)
+    if y.dtype == object and any(_is_missing(label) for label in y):
+        row = next(row for row, label in enumerate(y) if _is_missing(label))
+        raise ValueError(
+            f"Every row of y must be a class label. Row {row} is missing; drop the "
+            "row, or teach it with the answer None."
+        )
     if len(y) != n_rows:
         raise ValueError(
             "X and y must have one label per row. Got inconsistent numbers of samples: "
@@ -155,15 +161,17 @@ def check_answers(y, n_rows):
 
 
 def _is_missing(answer):
-    return answer is None or answer != answer
+    """None, NaN, pandas.NA or NaT."""
+    return answer is None or type(answer).__name__ == "NAType" or answer != answer
 
 
 def check_known_labels(y, classes):
     """Refuse labels outside the fixed label vocabulary."""
-    unknown = [label for label in np.unique(y).tolist() if label not in set(classes)]
+    classes = np.asarray(classes).tolist()
+    unknown = [label for label in np.unique(y).tolist() if label not in classes]
     if unknown:
         raise ValueError(
-            f"Every label must be one of classes={list(classes)}. Got {unknown[:5]}; "
+            f"Every label must be one of classes={classes}. Got {unknown[:5]}; "
             "add them to `classes` or correct the labels."
         )
 

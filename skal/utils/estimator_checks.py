@@ -325,7 +325,10 @@ def _check_duplicates(strategy, case):
 
 def _check_one_class_and_string_labels(strategy, case):
     one = np.flatnonzero(case.y == case.y[0])
-    labels = np.array([f"class {label}" for label in case.y])
+    labels = case.y
+    if labels.dtype.kind not in "OSU":
+        codes = np.unique(labels, return_inverse=True)[1]
+        labels = np.array([f"class {code:06}" for code in codes])
     estimator = clone(case.estimator).fit(case.X, labels)
     one_class = clone(strategy).fit(
         take_rows(case.X, one), labels[one], estimator=estimator
