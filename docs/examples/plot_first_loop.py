@@ -5,16 +5,16 @@
 A first loop
 ============
 
-Which sentences should a person label, if they can label only a few? We let one learner ask
-for those it is least sure of, another for random ones, and compare what they have learnt.
+Which sentences should a person label, if they can label only a few? We let one learner
+ask for those it is least sure of, another for random ones, and compare what they learnt.
 """
 
 # %%
 # Texts
 # -----
 #
-# Sentences from the docstrings of installed packages; the label is the package. A few are
-# labelled from the start, most are the pool, and some are held out to test on.
+# Sentences from the docstrings of installed packages; the label is the package. A few
+# are labelled from the start, most are the pool, and some are held out to test on.
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -34,8 +34,8 @@ for name, n in zip(bunch.target_names, np.bincount(bunch.target), strict=True):
 # Two learners
 # ------------
 #
-# They differ in their strategy only. The classifier is an ordinary scikit-learn pipeline; a
-# :class:`~skal.TransformerClassifier` takes its place without another change.
+# They differ in their strategy only. The classifier is an ordinary scikit-learn
+# pipeline; a :class:`~skal.TransformerClassifier` takes its place without another change.
 
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -52,8 +52,8 @@ classifier = make_pipeline(
 # The loop
 # --------
 #
-# Query, label, teach. Here the labels are known already; in real life a person would give
-# them between `query` and `teach`.
+# Query, label, teach. Here the labels are known already; in real life a person would
+# give them between `query` and `teach`.
 
 
 def learning_curve(strategy, random_state, n_rounds=15):
@@ -74,8 +74,8 @@ def learning_curve(strategy, random_state, n_rounds=15):
 # The learning curves
 # -------------------
 #
-# Random picking differs from seed to seed, so it is run five times. The area under the curve,
-# divided by the number of rounds, is its mean height.
+# Random picking differs from seed to seed, so it is run five times. The area under the
+# curve, divided by the number of rounds, is its mean height.
 
 import matplotlib.pyplot as plt
 

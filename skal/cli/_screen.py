@@ -65,11 +65,11 @@ class Screen:
 
 def _table(curves):
     """One row per round; a cell is empty until its learner gets there."""
-    table = Table(title="Learning curve on the test set")
-    table.add_column("labels", justify="right")
+    table = Table(title="On the test set, and seconds waited for query and fit")
+    table.add_column("\nlabels", justify="right")
     for name in curves:
-        for heading in ("macro-F1", "accuracy", "query s", "fit s"):
-            table.add_column(f"{name}\n{heading}", justify="right")
+        for heading in ("macro-F1", "accuracy", "seconds"):
+            table.add_column(f"{name}\n{heading}", justify="right", no_wrap=True)
     for round_ in range(max(len(curve) for curve in curves.values())):
         points = [curve[round_ : round_ + 1] for curve in curves.values()]
         n_labels = next(point[0].n_labels for point in points if point)
@@ -80,14 +80,9 @@ def _table(curves):
 
 def _cells(point):
     if not point:
-        return [""] * 4
-    _, macro_f1, accuracy, query_seconds, fit_seconds = point[0]
-    return [
-        f"{macro_f1:.3f}",
-        f"{accuracy:.3f}",
-        f"{query_seconds:.2f}",
-        f"{fit_seconds:.1f}",
-    ]
+        return [""] * 3
+    _, macro_f1, accuracy, seconds = point[0]
+    return [f"{macro_f1:.3f}", f"{accuracy:.3f}", f"{seconds:.1f}"]
 
 
 def save_figure(curves, path):
