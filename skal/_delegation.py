@@ -52,6 +52,7 @@ class PredictsThroughEstimator:
         Parameters
         ----------
         X : sequence of length n
+            Rows.
 
         Returns
         -------
@@ -67,6 +68,7 @@ class PredictsThroughEstimator:
         Parameters
         ----------
         X : sequence of length n
+            Rows.
 
         Returns
         -------
@@ -85,6 +87,7 @@ class PredictsThroughEstimator:
         Parameters
         ----------
         X : sequence of length n
+            Rows.
 
         Returns
         -------
@@ -100,6 +103,7 @@ class PredictsThroughEstimator:
         Parameters
         ----------
         X : sequence of length n
+            Rows.
 
         Returns
         -------
@@ -115,6 +119,7 @@ class PredictsThroughEstimator:
         Parameters
         ----------
         X : sequence of length n
+            Rows.
 
         Returns
         -------
@@ -130,7 +135,9 @@ class PredictsThroughEstimator:
         Parameters
         ----------
         X : sequence of length n
+            Rows.
         outputs : iterable of str
+            Names of outputs.
 
         Returns
         -------
@@ -145,7 +152,9 @@ class PredictsThroughEstimator:
         Parameters
         ----------
         X : sequence of length n
+            Rows.
         y : array-like of shape (n,)
+            Labels.
         **score_params : dict
             Passed to the classifier's `score`.
 
@@ -166,6 +175,7 @@ class PredictsThroughEstimator:
         Parameters
         ----------
         X : sequence of length n
+            Rows.
 
         Yields
         ------
@@ -182,6 +192,7 @@ class PredictsThroughEstimator:
         Parameters
         ----------
         X : sequence of length n
+            Rows.
 
         Yields
         ------

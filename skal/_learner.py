@@ -242,6 +242,7 @@ class ActiveLearner(
         Returns
         -------
         self : object
+            The fitted learner.
 
         Raises
         ------
@@ -291,6 +292,7 @@ class ActiveLearner(
         Returns
         -------
         self : object
+            The learner, refitted.
 
         Raises
         ------
@@ -518,11 +520,12 @@ class ActiveLearner(
         return params
 
     def get_metadata_routing(self):
-        """How metadata is routed: `fit` and `score` pass it to the classifier.
+        """Say how metadata is routed.
 
         Returns
         -------
         routing : MetadataRouter
+            `fit` and `score` pass what the classifier requests to the classifier.
         """
         mapping = MethodMapping().add(caller="fit", callee="fit")
         mapping = mapping.add(caller="score", callee="score")

@@ -28,8 +28,15 @@ _N_SAMPLED_ROWS = 64
 class Reads:
     """What a strategy reads of the classifier: of the pool and of the labelled rows.
 
-    Names out of "proba", "logits", "embedding", "samples" and "encoding" (vectors of
-    the frozen encoder).
+    Two of them are joined by ``|``.
+
+    Parameters
+    ----------
+    pool : frozenset of str, default=frozenset()
+        What is read of the pool: names out of "proba", "logits", "embedding", "samples"
+        and "encoding" (vectors of the frozen encoder).
+    labeled : frozenset of str, default=frozenset()
+        What is read of the labelled rows; the same names.
     """
 
     pool: frozenset = frozenset()
@@ -193,10 +200,15 @@ class PoolView(_Look):
     estimator : fitted classifier, default=None
         None before the first fit (cold start).
     classes : ndarray of shape (C,), default=None
+        The label vocabulary.
     labeled : tuple (X, y, rounds), default=None
+        The labelled set; None before any label exists.
     encoder : FrozenEstimator around a fitted transformer, default=None
         The estimator's checkpoint before fine-tuning.
-    seed, round_ : int, default=0
+    seed : int, default=0
+        Seed of whatever leaves its own `random_state` None.
+    round_ : int, default=0
+        The round that is asked for; 0 is the cold start.
     memory : PoolMemory, default=None
         Vectors and indexes of earlier queries on the same pool object.
     reads : Reads
@@ -247,10 +259,20 @@ class PoolView(_Look):
         return self._X
 
     def take(self, rows):
-        """The view of some of these rows (sorted positions in this view).
+        """Show only some of these rows.
 
         Nothing is computed for it here; what this view has already computed is not
         computed again.
+
+        Parameters
+        ----------
+        rows : array-like of shape (m,), dtype int
+            Sorted positions in this view.
+
+        Returns
+        -------
+        view : PoolView
+            Of m rows.
         """
         rows = np.asarray(rows, dtype=np.int64)
         view = copy.copy(self)
@@ -273,17 +295,34 @@ class PoolView(_Look):
         )
 
     def rng(self, random_state=None):
-        """The random numbers of this round.
+        """Make the random numbers of this round.
 
-        None takes the learner's seed (and differs between nested filters); an int or a
-        RandomState is the strategy's own.
+        Parameters
+        ----------
+        random_state : int, RandomState instance or None, default=None
+            None takes the learner's seed (and differs between nested filters); an int
+            or a RandomState is the strategy's own.
+
+        Returns
+        -------
+        rng : RandomState
+            A new one; the same numbers at every call.
         """
         if random_state is None:
             return stream(self.seed, self.round, self.depth)
         return stream(peek_seed(random_state), self.round)
 
     def nearest_to_labeled(self, labeled_rows, k, encoder="auto"):
-        """The k rows of this view most similar to each of some labelled rows.
+        """Find the k rows of this view most similar to each of some labelled rows.
+
+        Parameters
+        ----------
+        labeled_rows : array-like of shape (m,), dtype int
+            Positions in the labelled set.
+        k : int
+            Clamped to the number of rows.
+        encoder : "auto" or transformer, default="auto"
+            As in :class:`~skal.filters.AnchorAL`.
 
         Returns
         -------
@@ -300,7 +339,18 @@ class PoolView(_Look):
         return neighbors, similarity
 
     def encode_labeled(self, encoder="auto"):
-        """The frozen encoder's vectors of the labelled rows, (n_labeled, d) float32."""
+        """Encode the labelled rows with the frozen encoder.
+
+        Parameters
+        ----------
+        encoder : "auto" or transformer, default="auto"
+            As in :class:`~skal.filters.AnchorAL`.
+
+        Returns
+        -------
+        vectors : ndarray of shape (n_labeled, d), dtype float32
+            Not normalised here.
+        """
         key = ("encoding", id(encoder))
         if key not in self.labeled._found:
             fitted, _ = self._index(encoder)

@@ -73,7 +73,7 @@ class QueryPipeline(QueryStrategy, BaseComposition):
         return dict(self.steps)
 
     def get_params(self, deep=True):
-        """Parameters of the pipeline and of its steps, by flat names.
+        """Get the parameters of the pipeline and of its steps, by flat names.
 
         Parameters
         ----------
@@ -83,6 +83,7 @@ class QueryPipeline(QueryStrategy, BaseComposition):
         Returns
         -------
         params : dict of str to object
+            Values by name.
         """
         return self._get_params("steps", deep=deep)
 
@@ -98,6 +99,7 @@ class QueryPipeline(QueryStrategy, BaseComposition):
         Returns
         -------
         self : object
+            The pipeline.
         """
         self._set_params("steps", **params)
         return self
@@ -108,12 +110,16 @@ class QueryPipeline(QueryStrategy, BaseComposition):
         Parameters
         ----------
         X : sequence of length n_labeled
+            The labelled rows.
         y : array-like of shape (n_labeled,), default=None
+            Their labels.
         estimator : fitted classifier, default=None
+            Neither cloned nor refitted.
 
         Returns
         -------
         self : object
+            The pipeline.
 
         Raises
         ------
@@ -182,6 +188,7 @@ def make_query_pipeline(*steps):
     Returns
     -------
     pipeline : QueryPipeline
+        With the steps in the order given.
 
     Examples
     --------

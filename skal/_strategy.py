@@ -71,6 +71,7 @@ class QueryStrategy(TransformerMixin, BaseEstimator):
         Returns
         -------
         self : object
+            The strategy.
         """
         self._check_parameters()
         _check_rows(self, X, reset=True)

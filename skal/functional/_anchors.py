@@ -13,14 +13,16 @@ from skal.utils._validation import check_vectors
 
 
 def spread_anchors(embedding, n_anchors, random_state=None):
-    """Rows that are far from one another, by k-means++ seeding.
+    """Choose rows that are far from one another, by k-means++ seeding.
 
     Parameters
     ----------
     embedding : array-like of shape (n, d)
         Vectors of the rows of one class; normalised to unit length here.
     n_anchors : int
+        How many to choose.
     random_state : int, RandomState instance or None, default=None
+        Where the draws come from.
 
     Returns
     -------

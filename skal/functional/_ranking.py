@@ -19,6 +19,7 @@ def top_rows(scores, n_queries):
     Returns
     -------
     rows : ndarray of shape (min(n_queries, n),), dtype int64
+        Positions in `scores`.
 
     Raises
     ------

@@ -8,7 +8,7 @@ from sklearn.utils import check_random_state
 
 
 def random_rows(n_rows, size, random_state=None):
-    """A uniform sample of positions without replacement, sorted.
+    """Draw positions uniformly without replacement, sorted.
 
     Parameters
     ----------
@@ -17,10 +17,12 @@ def random_rows(n_rows, size, random_state=None):
     size : int
         Clamped to `n_rows`.
     random_state : int, RandomState instance or None, default=None
+        Where the draw comes from.
 
     Returns
     -------
     rows : ndarray of shape (min(size, n_rows),), dtype int64
+        Positions, no duplicates.
 
     Notes
     -----

@@ -68,7 +68,13 @@ def check_query_strategy(strategy, *, estimator=None, X=None, y=None):
 
 
 def query_strategy_checks():
-    """The checks one by one, functions of (strategy, case), in the order they run."""
+    """List the checks one by one.
+
+    Returns
+    -------
+    checks : list of callable
+        Functions of (strategy, case) that raise AssertionError, in the order they run.
+    """
     return [
         _check_batch_is_valid,
         _check_asking_for_everything,

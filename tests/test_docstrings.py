@@ -1,0 +1,99 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Docstrings say what the code has: parameters, returns, fitted attributes."""
+
+import importlib
+import inspect
+
+import numpy as np
+import pytest
+from numpydoc.docscrape import NumpyDocString
+from numpydoc.validate import validate
+from sklearn.linear_model import LogisticRegression
+
+import skal
+from skal import ActiveLearner, QueryPipeline
+from skal.filters import AnchorAL, RandSub
+from skal.strategies import Entropy, RandomSampling
+from skal.text import SentenceEncoder, TransformerClassifier
+
+PACKAGES = ["base", "datasets", "filters", "functional", "metrics", "strategies"]
+PACKAGES += ["text", "utils.estimator_checks"]
+
+# numpydoc's codes for: no docstring, no summary or one that runs on, a parameter that
+# is undocumented, unknown, out of order or without description, the same of returns.
+REQUIRED = {"GL08", "SS01", "SS02", "SS03", "SS06", "RT01", "RT03"}
+REQUIRED |= {"PR01", "PR02", "PR03", "PR04", "PR06", "PR07", "PR10", "YD01"}
+
+
+def public_names():
+    names = {f"skal.{name}" for name in skal.__all__}
+    for package in PACKAGES:
+        module = importlib.import_module(f"skal.{package}")
+        names |= {f"skal.{package}.{name}" for name in module.__all__}
+    return sorted(names | set(_methods(names)))
+
+
+def _methods(names):
+    for name in names:
+        module, _, last = name.rpartition(".")
+        thing = getattr(importlib.import_module(module), last)
+        if inspect.isclass(thing):
+            for method, value in vars(thing).items():
+                if not method.startswith("_") and inspect.isfunction(value):
+                    yield f"{name}.{method}"
+
+
+@pytest.mark.parametrize("name", public_names())
+def test_numpydoc(name):
+    errors = [e for e in validate(name)["errors"] if e[0] in REQUIRED]
+    assert errors == []
+
+
+def documented(estimator):
+    doc = NumpyDocString(inspect.cleandoc(type(estimator).__doc__))
+    return {name for p in doc["Attributes"] for name in p.name.split(", ")}
+
+
+def fitted_attributes(estimator):
+    found = {name for name in vars(estimator) if name.endswith("_")}
+    properties = inspect.getmembers(type(estimator), lambda v: isinstance(v, property))
+    properties = {name for name, _ in properties if name.endswith("_")}
+    return {name for name in found | properties if not name.startswith("_")}
+
+
+X = np.random.RandomState(0).normal(size=(60, 2))
+Y = (X[:, 0] > 0).astype(int)
+# Set on data frames only.
+OF_FRAMES = {"feature_names_in_"}
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        RandomSampling(),
+        Entropy(),
+        RandSub(),
+        AnchorAL(),
+        QueryPipeline([("s", Entropy())]),
+    ],
+    ids=lambda strategy: type(strategy).__name__,
+)
+def test_attributes_of_strategies(strategy):
+    strategy.fit(X, Y, estimator=LogisticRegression().fit(X, Y))
+    assert documented(strategy) - OF_FRAMES == fitted_attributes(strategy)
+
+
+def test_attributes_of_the_learner():
+    learner = ActiveLearner(LogisticRegression(), budget=20, keep_estimators=True)
+    learner.fit(X, Y)
+    assert documented(learner) - OF_FRAMES == fitted_attributes(learner)
+
+
+def test_attributes_of_the_text_estimators(tiny_checkpoint, toy_texts):
+    classifier = TransformerClassifier(tiny_checkpoint, max_epochs=1, min_steps=1)
+    classifier.fit(*toy_texts)
+    assert documented(classifier) == fitted_attributes(classifier)
+    encoder = SentenceEncoder(tiny_checkpoint).fit()
+    assert documented(encoder) == fitted_attributes(encoder)
