@@ -27,7 +27,16 @@ default_role = "code"
 nitpicky = False
 
 autosummary_generate = True
-autodoc_default_options = {"members": True, "inherited-members": True}
+templates_path = ["_templates"]
+autodoc_default_options = {
+    "members": True,
+    # What skal's own bases give is documented, what scikit-learn's give is not: its
+    # docstrings refer to pages of its own site.
+    "inherited-members": "BaseEstimator,ClassifierMixin,MetaEstimatorMixin,"
+    "TransformerMixin,_BaseComposition",
+    "exclude-members": "get_metadata_routing,set_output,set_fit_request,"
+    "set_score_request,set_transform_request",
+}
 numpydoc_show_class_members = False  # autodoc lists them
 numpydoc_xref_param_type = False
 

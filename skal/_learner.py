@@ -137,7 +137,7 @@ class ActiveLearner(
         Why buying ended.
     n_features_in_ : int
         Number of features seen in `fit`, where the classifier counts them.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where the classifier notes them.
 
     See Also

@@ -5,8 +5,8 @@
 A first loop
 ============
 
-Which sentences should a person label, if they can label only a few? We let one learner
-ask for those it is least sure of, another for random ones, and compare what they learnt.
+Which sentences should a person label who can label only a few? We let one learner ask
+for those it is least sure of, another for random ones, and compare what they learnt.
 """
 
 # %%
@@ -35,7 +35,7 @@ for name, n in zip(bunch.target_names, np.bincount(bunch.target), strict=True):
 # ------------
 #
 # They differ in their strategy only. The classifier is an ordinary scikit-learn
-# pipeline; a :class:`~skal.TransformerClassifier` takes its place without another change.
+# pipeline; a :class:`~skal.TransformerClassifier` can take its place as it is.
 
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression

@@ -3,6 +3,8 @@
 
 """A small BERT made on the spot, for a machine without a checkpoint or a network."""
 
+import contextlib
+
 import numpy as np
 import scipy.sparse as sp
 import torch
@@ -72,6 +74,21 @@ def build_checkpoint(texts, folder, *, vocab_size=6000, random_state=0):
     return str(folder)
 
 
+@contextlib.contextmanager
+def one_thread():
+    """Let torch use one thread, and as many as before afterwards.
+
+    A model this small gains little from more of them and loses much on a busy machine;
+    with one, the numbers are the same however many cores there are.
+    """
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
+
+
 def _train_tokenizer(texts, vocab_size):
     wordpiece = BertWordPieceTokenizer(lowercase=True)
     wordpiece.train_from_iterator(
@@ -94,8 +111,9 @@ def _word_vectors(token_ids, n_tokens, random_state):
     U, singular_values, _ = randomized_svd(
         matrix, _HIDDEN_SIZE, random_state=random_state
     )
-    vectors = U * np.sqrt(singular_values)
-    return np.float32(vectors * (_VECTOR_STD / vectors.std()))
+    vectors = np.zeros((n_tokens, _HIDDEN_SIZE), dtype=np.float32)
+    vectors[:, : U.shape[1]] = U * np.sqrt(singular_values)
+    return vectors * (_VECTOR_STD / vectors.std())
 
 
 def _cooccurrences(token_ids, n_tokens, window=8):

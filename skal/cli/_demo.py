@@ -3,6 +3,7 @@
 
 """The demo: one active-learning loop, run by two strategies side by side."""
 
+import contextlib
 import tempfile
 import time
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from sklearn.model_selection import train_test_split
 
 from skal import ActiveLearner, TransformerClassifier
-from skal.cli._checkpoint import build_checkpoint
+from skal.cli._checkpoint import build_checkpoint, one_thread
 from skal.cli._screen import Screen, quiet_transformers, save_figure
 from skal.datasets import load_docstrings
 from skal.filters import AnchorAL
@@ -73,10 +74,12 @@ def run_demo(rounds, n_queries, seed, output, *, quick=False, model=None):
     with quiet_transformers(), tempfile.TemporaryDirectory() as folder:
         screen = Screen(Console())
         data = _load(seed, quick, screen)
+        threads = one_thread() if model is None else contextlib.nullcontext()
         if model is None:
             model = _make_checkpoint(data, folder, seed, screen)
         learners = _make_learners(model, n_queries, seed, quick)
-        curves = _run_loops(learners, data, rounds, screen)
+        with threads:
+            curves = _run_loops(learners, data, rounds, screen)
     for name, curve in curves.items():
         area = learning_curve_auc([point.macro_f1 for point in curve], normalize=True)
         screen.say(f"Mean macro-F1 along the curve, {name}: {area:.3f}")

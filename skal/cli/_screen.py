@@ -52,7 +52,7 @@ class Screen:
         task = progress.add_task("Learning", total=n_points * len(curves))
 
         def show():
-            return Group(_table(curves), progress)
+            return Group(progress, _table(curves))
 
         with Live(show(), console=self.console) as live:
 

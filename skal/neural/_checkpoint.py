@@ -59,6 +59,7 @@ def load_encoder(model, *, pooling, normalize, verbose=0):
 def _loading(model, verbose):
     """Name the model in what goes wrong; keep transformers quiet unless verbose."""
     try:
+        _check_folder(model)
         with contextlib.nullcontext() if verbose else _quiet():
             yield
     except (OSError, ValueError) as error:
@@ -69,6 +70,13 @@ def _loading(model, verbose):
             "Check the spelling, pass the path of a local folder, or, if the name is "
             "right, load it once while online and with HF_HUB_OFFLINE unset."
         ) from error
+
+
+def _check_folder(model):
+    """Refuse a folder without a configuration: the releases of transformers differ in
+    what they make of one."""
+    if os.path.isdir(model) and not os.path.isfile(os.path.join(model, "config.json")):
+        raise OSError(f"The folder {os.fspath(model)!r} has no file config.json.")
 
 
 def _first_line(error):

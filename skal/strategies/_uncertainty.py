@@ -22,7 +22,7 @@ class Entropy(ScoreStrategy):
         Unused: nothing is random here.
     n_features_in_ : int
         Number of features of X in `fit`, where X has features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where X is a data frame.
 
     See Also

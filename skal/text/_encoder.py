@@ -153,7 +153,7 @@ class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
         Returns
         -------
-        vectors : ndarray of shape (n, n_features_out_), dtype float32
+        vectors : ndarray of shape (n, `n_features_out_`), dtype float32
             One vector per text. Equal texts have equal vectors.
 
         Raises

@@ -88,7 +88,7 @@ def test_an_absent_class_keeps_its_column(make_classifier, toy_texts):  # 7
     clf = make_classifier(classes=["pos", "neutral", "neg"]).fit(X, y)
     assert clf.classes_.tolist() == ["neg", "neutral", "pos"]
     assert clf.predict_proba(X).shape == (80, 3)
-    assert clf.predict_proba(X)[:, 1].max() < 0.1
+    assert clf.predict_proba(X)[:, 1].max() < 0.2
     only = make_classifier(classes=["neg", "pos"], max_epochs=1).fit(X[:2], ["pos"] * 2)
     assert only.predict_proba(X).shape == (80, 2)
 
