@@ -8,7 +8,6 @@ import copy
 import warnings
 from numbers import Integral
 
-import numpy as np
 from sklearn import get_config
 from sklearn.base import (
     BaseEstimator,
@@ -28,6 +27,7 @@ from sklearn.utils.metadata_routing import (
 from skal._delegation import PredictsThroughEstimator
 from skal._filter import default_strategy
 from skal._labeled_set import LabeledSet, split_params
+from skal._labeling import KeepsLabeledSet
 from skal._pool_view import PoolMemory, PoolView
 from skal._round_estimator import next_estimator, offered
 from skal._rounds import check_budget, run_rounds
@@ -35,15 +35,12 @@ from skal._strategy import QueryStrategy, check_readable, load_encoder
 from skal.exceptions import FrozenEstimatorWarning
 from skal.utils._interrupt import reraise_interrupt
 from skal.utils._random import draw_seed
-from skal.utils._rows import num_rows, take_rows
+from skal.utils._rows import num_rows
 from skal.utils._sklearn import HasMethods, Interval, fit_context
 from skal.utils._validation import (
     check_answers,
-    check_classes,
     check_count,
-    check_exclude,
     check_ids,
-    check_known_labels,
     check_labels,
     check_not_bare_string,
     check_pool,
@@ -64,7 +61,11 @@ def _unchanged_on_failure(estimator):
 
 
 class ActiveLearner(
-    PredictsThroughEstimator, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
+    KeepsLabeledSet,
+    PredictsThroughEstimator,
+    ClassifierMixin,
+    MetaEstimatorMixin,
+    BaseEstimator,
 ):
     """A classifier that says which rows it wants labelled next.
 
@@ -366,33 +367,6 @@ class ActiveLearner(
         view = self._view(X_pool, None if len(rows) == n_rows else rows)
         return self._pick(view, min(n_queries, len(rows)))
 
-    # The labelled set.
-
-    @property
-    def X_labeled_(self):
-        return self._labeled_part("X")
-
-    @property
-    def y_labeled_(self):
-        return self._labeled_part("y")
-
-    @property
-    def ids_labeled_(self):
-        return self._labeled_part("ids")
-
-    @property
-    def rounds_labeled_(self):
-        return self._labeled_part("rounds")
-
-    @property
-    def ids_skipped_(self):
-        return self._skipped
-
-    def _labeled_part(self, name):
-        if getattr(self, "_labeled", None) is None:
-            raise AttributeError("Nothing is labelled yet: call fit or teach first.")
-        return getattr(self._labeled, name)
-
     # What the public methods share.
 
     def _start(self, X, y, constant_params):
@@ -417,46 +391,6 @@ class ActiveLearner(
         strategy._check_parameters()
         return strategy
 
-    def _vocabulary(self, y):
-        """The label vocabulary once the labels y are in."""
-        if self.classes is not None:
-            classes = check_classes(self.classes)
-        elif isinstance(self.estimator, FrozenEstimator):
-            classes = np.asarray(self.estimator.classes_)
-        else:
-            known = getattr(self, "classes_", y[:0])
-            return np.unique(np.concatenate([known, y])) if len(known) else np.unique(y)
-        check_known_labels(y, classes)
-        return classes
-
-    def _record_answers(self, X, y, answered, ids, params):
-        rows = np.flatnonzero(answered)
-        if ids is not None:
-            skipped = {ids[i] for i in np.flatnonzero(~answered)}
-            labeled = {ids[i] for i in rows} | self._known_ids()
-            self._skipped = (self._skipped | skipped) - labeled
-        if len(rows) == 0:
-            self._round += 1
-            return
-        new = LabeledSet.of(
-            take_rows(X, rows),
-            y,
-            round_=self._round,
-            ids=None if ids is None else [ids[i] for i in rows],
-            params={name: take_rows(value, rows) for name, value in params.items()},
-        )
-        self._record(new)
-
-    def _known_ids(self):
-        labeled = getattr(self, "_labeled", None)
-        return set() if labeled is None else set(labeled.ids) - {None}
-
-    def _record(self, new):
-        self.classes_ = self._vocabulary(new.y)
-        self._labeled = new if self._labeled is None else self._labeled.join(new)
-        self._round += 1
-        self._stale = True
-
     def _refit(self, pool=None, pool_rows=None):
         """Fit a fresh estimator on the labelled set."""
         estimator = next_estimator(self)
@@ -478,15 +412,6 @@ class ActiveLearner(
             return self.estimator_
         frozen = isinstance(self.estimator, FrozenEstimator)
         return self.estimator if frozen else None
-
-    def _open_rows(self, n_rows, exclude, ids):
-        """Positions that may be asked: not excluded, not taught, not skipped."""
-        closed = check_exclude(() if exclude is None else exclude, n_rows)
-        if ids is not None:
-            ids = check_ids(ids, n_rows)
-            done = self._known_ids() | getattr(self, "_skipped", frozenset())
-            closed |= np.fromiter((id_ in done for id_ in ids), bool, count=n_rows)
-        return np.flatnonzero(~closed)
 
     def _view(self, pool, rows):
         if not hasattr(self, "_seed"):
