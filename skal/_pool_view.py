@@ -372,10 +372,9 @@ class PoolView(_Look):
         if not is_column(self.pool):
             return None
         if self.encoder is None:
-            method, owners = CAPABILITIES["encoding"]
+            method, remedy = CAPABILITIES["encoding"]
             raise MissingCapabilityError(
-                f"encoder='auto' takes the classifier's `{method}`, which "
-                f"{owners} has; this one has none. Pass a transformer, for example "
-                "encoder=make_pipeline(TfidfVectorizer(), TruncatedSVD(100))."
+                f"encoder='auto' takes the classifier's `{method}`, and this one has "
+                f"none; {remedy}."
             )
         return self.encoder

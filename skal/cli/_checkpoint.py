@@ -59,7 +59,7 @@ def build_checkpoint(texts, folder, *, vocab_size=6000, random_state=0):
     config = BertConfig(
         vocab_size=len(tokenizer),
         hidden_size=_HIDDEN_SIZE,
-        num_hidden_layers=2,
+        num_hidden_layers=1,
         num_attention_heads=2,
         intermediate_size=4 * _HIDDEN_SIZE,
         max_position_embeddings=_MAX_LENGTH,
@@ -67,8 +67,7 @@ def build_checkpoint(texts, folder, *, vocab_size=6000, random_state=0):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(random_state)
         model = BertForMaskedLM(config)
-    with torch.no_grad():
-        model.get_input_embeddings().weight.copy_(torch.from_numpy(vectors))
+    _let_words_through(model.bert, torch.from_numpy(vectors))
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return str(folder)
@@ -87,6 +86,16 @@ def one_thread():
         yield
     finally:
         torch.set_num_threads(n_threads)
+
+
+def _let_words_through(bert, vectors):
+    """Set `vectors`, and let attention start as their mean, whatever the position."""
+    attention = bert.encoder.layer[0].attention
+    with torch.no_grad():
+        bert.embeddings.word_embeddings.weight.copy_(vectors)
+        bert.embeddings.position_embeddings.weight.zero_()
+        torch.nn.init.eye_(attention.self.value.weight)
+        torch.nn.init.eye_(attention.output.dense.weight)
 
 
 def _train_tokenizer(texts, vocab_size):

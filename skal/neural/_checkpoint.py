@@ -73,10 +73,15 @@ def _loading(model, verbose):
 
 
 def _check_folder(model):
-    """Refuse a folder without a configuration: the releases of transformers differ in
-    what they make of one."""
-    if os.path.isdir(model) and not os.path.isfile(os.path.join(model, "config.json")):
-        raise OSError(f"The folder {os.fspath(model)!r} has no file config.json.")
+    """Refuse a path that is no folder, and a folder without a configuration.
+
+    What transformers says of them differs between its releases and helps little.
+    """
+    path = os.fspath(model)
+    if not os.path.isdir(path) and (os.path.isabs(path) or path.startswith(".")):
+        raise OSError(f"There is no folder {path!r}.")
+    if os.path.isdir(path) and not os.path.isfile(os.path.join(path, "config.json")):
+        raise OSError(f"The folder {path!r} has no file config.json.")
 
 
 def _first_line(error):

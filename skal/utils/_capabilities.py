@@ -11,17 +11,24 @@ from skal.exceptions import MissingCapabilityError
 from skal.utils._rows import looks_like_vectors
 from skal.utils._validation import check_vectors
 
-# output -> (the method a classifier offers it by, who has that method)
+# output -> (the method a classifier offers it by, what to do where it is missing)
 CAPABILITIES = {
-    "proba": ("predict_proba", "any probabilistic classifier"),
-    "logits": ("predict_outputs", "skal.TransformerClassifier"),
+    "proba": ("predict_proba", "use a probabilistic classifier"),
+    "logits": ("predict_outputs", "use skal.TransformerClassifier"),
     "embedding": (
         "embed",
-        "skal.TransformerClassifier, a classifier on dense vectors, or a pipeline "
+        "use skal.TransformerClassifier, a classifier on dense vectors, or a pipeline "
         "whose last-but-one step gives dense vectors",
     ),
-    "samples": ("sample_proba", "classifiers that draw several probabilities per row"),
-    "encoding": ("pretrained_encoder", "skal.TransformerClassifier"),
+    "samples": (
+        "sample_proba",
+        "use a classifier that draws several probabilities per row",
+    ),
+    "encoding": (
+        "pretrained_encoder",
+        "use skal.TransformerClassifier, or give the filter an encoder: "
+        "encoder=make_pipeline(TfidfVectorizer(), TruncatedSVD(100))",
+    ),
 }
 
 
@@ -61,11 +68,11 @@ def check_provides(reader, estimator, outputs, X):
     """Raise MissingCapabilityError unless every output can be had."""
     for output in sorted(outputs):
         if not provides(estimator, output, X):
-            method, owners = CAPABILITIES[output]
+            method, remedy = CAPABILITIES[output]
             raise MissingCapabilityError(
                 f"{reader} reads {output!r} of the classifier, which takes a method "
-                f"`{method}`. {type(last_step(estimator)).__name__} has none; use "
-                f"{owners}, or another strategy."
+                f"`{method}`. {type(last_step(estimator)).__name__} has none; "
+                f"{remedy}, or another strategy."
             )
 
 
