@@ -9,7 +9,7 @@ from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skal.utils._capabilities import align_proba, last_step
+from skal.utils._capabilities import align_proba, compute_embedding, last_step
 
 
 def _estimator_has(method):
@@ -20,6 +20,17 @@ def _estimator_has(method):
         return True
 
     return check
+
+
+def _has_embedding(self):
+    fitted = getattr(self, "estimator_", self.estimator)
+    classifier = last_step(fitted)
+    if not hasattr(classifier, "embed") and classifier is fitted:
+        raise AttributeError(
+            f"{type(classifier).__name__} has neither a method `embed` nor steps "
+            "before it whose output could stand for a row."
+        )
+    return True
 
 
 def _has_decision_function(self):
@@ -35,7 +46,8 @@ def _has_decision_function(self):
 
 
 def _keeps_estimators(self):
-    if not self.keep_estimators:
+    fitted_without = hasattr(self, "estimator_") and not hasattr(self, "estimators_")
+    if not self.keep_estimators or fitted_without:
         raise AttributeError(
             "staged_predict needs the model of every round: set keep_estimators=True "
             "and fit again."
@@ -112,7 +124,7 @@ class PredictsThroughEstimator:
         check_is_fitted(self)
         return self.estimator_.decision_function(X)
 
-    @available_if(_estimator_has("embed"))
+    @available_if(_has_embedding)
     def embed(self, X):
         """The classifier's own representation of rows.
 
@@ -126,7 +138,7 @@ class PredictsThroughEstimator:
         embedding : ndarray of shape (n, d), dtype float32
         """
         check_is_fitted(self)
-        return self.estimator_.embed(X)
+        return compute_embedding(self.estimator_, X)
 
     @available_if(_estimator_has("predict_outputs"))
     def predict_outputs(self, X, outputs):

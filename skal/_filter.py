@@ -9,7 +9,8 @@ import numpy as np
 from sklearn.base import MetaEstimatorMixin
 
 from skal._pool_view import Reads
-from skal._strategy import QueryStrategy
+from skal._strategy import QueryStrategy, query_view
+from skal.utils._arrays import check_picks
 
 
 class PoolFilter(MetaEstimatorMixin, QueryStrategy):
@@ -71,7 +72,9 @@ def query_through(filters, strategy, view, n_queries):
     for pool_filter in filters:
         with view.log.timed("filter"):
             kept = pool_filter._select(view, n_queries)
+        name = f"_select of {type(pool_filter).__name__}"
+        kept = np.sort(check_picks(kept, len(view), n_queries, name, exactly=False))
         view.log.subpool_sizes.append(len(kept))
         rows, view = rows[kept], view.take(kept)
     with view.log.timed("select"):
-        return rows[strategy._query(view, n_queries)]
+        return rows[query_view(strategy, view, n_queries)]

@@ -7,7 +7,8 @@ import numpy as np
 from sklearn.frozen import FrozenEstimator
 
 from skal._labeled_set import LabeledSet
-from skal.utils._rows import take_rows
+from skal.utils._capabilities import last_step
+from skal.utils._rows import copy_rows, take_rows
 from skal.utils._validation import (
     check_classes,
     check_exclude,
@@ -25,22 +26,24 @@ class KeepsLabeledSet:
 
     @property
     def X_labeled_(self):
-        return self._labeled_part("X")
+        return copy_rows(self._labeled_part("X"))
 
     @property
     def y_labeled_(self):
-        return self._labeled_part("y")
+        return self._labeled_part("y").copy()
 
     @property
     def ids_labeled_(self):
-        return self._labeled_part("ids")
+        return list(self._labeled_part("ids"))
 
     @property
     def rounds_labeled_(self):
-        return self._labeled_part("rounds")
+        return self._labeled_part("rounds").copy()
 
     @property
     def ids_skipped_(self):
+        if not hasattr(self, "_skipped"):
+            raise AttributeError("Nothing was taught yet: call fit or teach first.")
         return self._skipped
 
     def _labeled_part(self, name):
@@ -50,8 +53,9 @@ class KeepsLabeledSet:
 
     def _vocabulary(self, y):
         """The label vocabulary once the labels y are in."""
-        if self.classes is not None:
-            classes = check_classes(self.classes)
+        fixed = self._fixed_classes()
+        if fixed is not None:
+            classes = fixed
         elif isinstance(self.estimator, FrozenEstimator):
             classes = np.asarray(self.estimator.classes_)
         else:
@@ -60,7 +64,23 @@ class KeepsLabeledSet:
         check_known_labels(y, classes)
         return classes
 
+    def _fixed_classes(self):
+        """The vocabulary that the learner, else its classifier, was given."""
+        given = last_step(self.estimator).get_params(deep=False).get("classes")
+        given = None if given is None else check_classes(given)
+        if self.classes is None:
+            return given
+        classes = check_classes(self.classes)
+        if given is not None and not np.array_equal(given, classes):
+            raise ValueError(
+                f"The learner has classes={classes.tolist()}, its classifier has "
+                f"classes={given.tolist()}; give them to one of the two, or alike."
+            )
+        return classes
+
     def _record_answers(self, X, y, answered, ids, params):
+        if len(answered) == 0:
+            return
         rows = np.flatnonzero(answered)
         if ids is not None:
             skipped = {ids[i] for i in np.flatnonzero(~answered)}

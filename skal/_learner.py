@@ -5,7 +5,6 @@
 
 import contextlib
 import copy
-import warnings
 from numbers import Integral
 
 from sklearn import get_config
@@ -13,7 +12,6 @@ from sklearn.base import (
     BaseEstimator,
     ClassifierMixin,
     MetaEstimatorMixin,
-    clone,
 )
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags
@@ -23,6 +21,7 @@ from sklearn.utils.metadata_routing import (
     MethodMapping,
     process_routing,
 )
+from sklearn.utils.validation import check_is_fitted
 
 from skal._delegation import PredictsThroughEstimator
 from skal._filter import default_strategy
@@ -31,21 +30,29 @@ from skal._labeling import KeepsLabeledSet
 from skal._pool_view import PoolMemory, PoolView
 from skal._round_estimator import next_estimator, offered
 from skal._rounds import check_budget, run_rounds
-from skal._strategy import QueryStrategy, check_readable, load_encoder
+from skal._strategy import (
+    QueryStrategy,
+    check_readable,
+    needs_encoder,
+    query_view,
+)
 from skal.exceptions import FrozenEstimatorWarning
+from skal.utils._capabilities import last_step
 from skal.utils._interrupt import reraise_interrupt
-from skal.utils._random import draw_seed
-from skal.utils._rows import num_rows
+from skal.utils._random import draw_seed, peek_seed
+from skal.utils._rows import is_column, num_rows
 from skal.utils._sklearn import HasMethods, Interval, fit_context
 from skal.utils._validation import (
     check_answers,
     check_count,
     check_ids,
     check_labels,
+    check_new_rows,
     check_not_bare_string,
     check_pool,
     warn_if_more_than_left,
 )
+from skal.utils._warnings import warn
 
 
 @contextlib.contextmanager
@@ -108,8 +115,6 @@ class ActiveLearner(
     ----------
     estimator_ : classifier
         Fitted on the labelled set.
-    strategy_ : QueryStrategy
-        The strategy in use, a clone.
     classes_ : ndarray of shape (n_classes,)
         The label vocabulary, sorted.
     X_labeled_ : sequence of length n_labeled
@@ -123,8 +128,6 @@ class ActiveLearner(
         `teach`.
     ids_skipped_ : frozenset
         Ids that were taught with the answer None.
-    encoder_ : FrozenEstimator or None
-        The classifier's checkpoint before fine-tuning, where the strategy asks for it.
     estimators_ : list of classifiers
         One per round, with ``keep_estimators=True``.
     rounds_ : list of dict
@@ -175,7 +178,7 @@ class ActiveLearner(
     __metadata_request__fit = {"ids": UNUSED, "X_pool": UNUSED}
 
     _parameter_constraints = {
-        "estimator": [HasMethods(["fit", "predict"])],
+        "estimator": [HasMethods(["fit"])],
         "strategy": [QueryStrategy, None],
         "n_queries": [Interval(Integral, 1, None, closed="left")],
         "budget": [Interval(Integral, 1, None, closed="left"), None],
@@ -255,6 +258,8 @@ class ActiveLearner(
         """
         check_not_bare_string(X)
         y = check_labels(y, num_rows(X))
+        if self.budget is not None or is_column(X):
+            check_new_rows(X, self.estimator)
         ids = None if ids is None else check_ids(ids, len(y))
         params, constant = split_params(self._routed(fit_params), len(y))
         if self.budget is not None:
@@ -305,17 +310,19 @@ class ActiveLearner(
         check_not_bare_string(X)
         n_rows = num_rows(X)
         y, answered = check_answers(y, n_rows)
+        if n_rows:
+            check_new_rows(X, self.estimator)
         ids = None if ids is None else check_ids(ids, n_rows)
         params, constant = split_params(self._routed(fit_params), n_rows)
         with _unchanged_on_failure(self):
-            if not hasattr(self, "strategy_"):
+            if not hasattr(self, "_labeled"):
                 self._start(X, y, constant)
+            self._constant_params = {**self._constant_params, **constant}
             self._record_answers(X, y, answered, ids, params)
         if isinstance(self.estimator, FrozenEstimator):
-            warnings.warn(
+            warn(
                 "The answers were recorded; a FrozenEstimator is not refitted.",
                 FrozenEstimatorWarning,
-                stacklevel=2,
             )
         if self._stale:
             with _unchanged_on_failure(self):
@@ -359,8 +366,9 @@ class ActiveLearner(
         )
         n_rows = check_pool(X_pool, self.estimator)
         rows = self._open_rows(n_rows, exclude, ids)
-        strategy = self._current_strategy()
+        strategy = self._checked_strategy()
         check_readable(strategy, self._classifier(), self.estimator, X_pool)
+        self._load_encoder(strategy, X_pool)
         warn_if_more_than_left(n_queries, len(rows))
         if len(rows) == 0:
             return rows
@@ -370,26 +378,41 @@ class ActiveLearner(
     # What the public methods share.
 
     def _start(self, X, y, constant_params):
-        """Forget the earlier fit; draw the seed, clone the strategy, check that it can
-        read what it needs."""
+        """Forget the earlier fit, draw the seed, check that the strategy can read."""
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)
         self._seed = draw_seed(self.random_state)
         self._round, self._stale = 0, False
         self._labeled, self._skipped = None, frozenset()
         self._constant_params = constant_params
-        self.strategy_ = self._current_strategy()
+        if isinstance(self.estimator, FrozenEstimator):
+            check_is_fitted(self.estimator.estimator)
         self.classes_ = self._vocabulary(y)
-        check_readable(self.strategy_, self.estimator, self.estimator, X)
-        self.encoder_ = load_encoder(self.strategy_, self.estimator, X)
+        strategy = self._checked_strategy()
+        check_readable(strategy, self.estimator, self.estimator, X)
+        self._load_encoder(strategy, X)
 
-    def _current_strategy(self):
-        if hasattr(self, "strategy_"):
-            return self.strategy_
-        strategy = self.strategy
-        strategy = default_strategy() if strategy is None else clone(strategy)
+    def _checked_strategy(self):
+        strategy = self._strategy()
         strategy._check_parameters()
         return strategy
+
+    def _strategy(self):
+        """The strategy itself, not a clone: it keeps no state that could change."""
+        return default_strategy() if self.strategy is None else self.strategy
+
+    def _load_encoder(self, strategy, X):
+        """Have the frozen encoder ready where the strategy will ask for it.
+
+        One that was loaded from the same checkpoint by an earlier `fit` is kept, and
+        so are the vectors that were computed with it.
+        """
+        if not needs_encoder(strategy, X):
+            return
+        encoder = last_step(self.estimator).pretrained_encoder()
+        kept = getattr(self, "_encoder", None)
+        if kept is None or repr(kept.estimator) != repr(encoder):
+            self._encoder = FrozenEstimator(encoder.fit(X))
 
     def _refit(self, pool=None, pool_rows=None):
         """Fit a fresh estimator on the labelled set."""
@@ -415,7 +438,8 @@ class ActiveLearner(
 
     def _view(self, pool, rows):
         if not hasattr(self, "_seed"):
-            self._seed = draw_seed(self.random_state)
+            state = self.random_state
+            self._seed = draw_seed(None) if state is None else peek_seed(state)
         if not hasattr(self, "_memory"):
             self._memory = PoolMemory()
         labeled = getattr(self, "_labeled", None)
@@ -426,17 +450,17 @@ class ActiveLearner(
             estimator=classifier,
             classes=getattr(self, "classes_", getattr(classifier, "classes_", None)),
             labeled=labeled and (labeled.X, labeled.y, labeled.rounds),
-            encoder=getattr(self, "encoder_", None),
+            encoder=getattr(self, "_encoder", None),
             seed=self._seed,
             round_=getattr(self, "_round", 0),
             memory=self._memory,
-            reads=self._current_strategy().reads,
+            reads=self._strategy().reads,
         )
 
     def _pick(self, view, n_queries):
         """Positions in the pool of the rows that the strategy picks in the view."""
         with view.log.timed("select"):
-            picked = self._current_strategy()._query(view, n_queries)
+            picked = query_view(self._strategy(), view, n_queries)
         return picked if view.rows is None else view.rows[picked]
 
     def _routed(self, params):
@@ -465,6 +489,7 @@ class ActiveLearner(
         tags = super().__sklearn_tags__()
         inner = get_tags(self.estimator)
         tags.input_tags = copy.copy(inner.input_tags)
+        tags.input_tags.sparse &= get_tags(self._strategy()).input_tags.sparse
         tags.classifier_tags = copy.copy(inner.classifier_tags)
         tags.target_tags = copy.copy(inner.target_tags)
         tags.non_deterministic = inner.non_deterministic

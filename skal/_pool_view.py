@@ -14,14 +14,21 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
 from skal.exceptions import MissingCapabilityError, PoolChangedError
-from skal.utils._capabilities import CAPABILITIES, compute_outputs
+from skal.utils._arrays import check_vectors
+from skal.utils._capabilities import CAPABILITIES, compute_outputs, draw_samples
 from skal.utils._index import ExactIndex
 from skal.utils._random import peek_seed, seed_nested, stream
-from skal.utils._rows import is_column, num_rows, take_rows, to_list
-from skal.utils._validation import check_vectors
+from skal.utils._rows import (
+    is_column,
+    num_rows,
+    readable_rows,
+    take_rows,
+    to_list,
+)
 
 _IN_ONE_PASS = frozenset({"proba", "logits", "embedding"})
 _N_SAMPLED_ROWS = 64
+_N_INDEXES = 4
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,14 @@ class Reads:
 
     pool: frozenset = frozenset()
     labeled: frozenset = frozenset()
+
+    def __post_init__(self):
+        unknown = (self.pool | self.labeled) - set(CAPABILITIES)
+        if unknown:
+            raise ValueError(
+                f"What is read must be out of {sorted(CAPABILITIES)}. Got "
+                f"{sorted(unknown)}."
+            )
 
     def __or__(self, other):
         return Reads(self.pool | other.pool, self.labeled | other.labeled)
@@ -83,13 +98,20 @@ class PoolMemory:
         self.pool = None
 
     def index(self, pool, encoder, seed):
-        """(fitted encoder, index of the whole pool); `encoder=None` is the identity."""
+        """(fitted encoder, index of the whole pool); `encoder=None` is the identity.
+
+        The indexes of the latest four encoders are kept. `seed` matters only to an
+        encoder with a `random_state` of None.
+        """
         self._hold(pool)
-        key = id(encoder)
+        # The encoder is kept beside its index, so that its id stays taken.
+        params = {} if encoder is None else encoder.get_params()
+        key = id(encoder), repr(sorted(params.items())), seed if _is_open(params) else 0
         if key not in self._entries:
             fitted = _fit_encoder(encoder, pool, seed)
             vectors = pool if fitted is None else fitted.transform(pool)
-            # The encoder is kept beside its index, so that its id stays taken.
+            if len(self._entries) == _N_INDEXES:
+                del self._entries[next(iter(self._entries))]
             self._entries[key] = (fitted, ExactIndex(vectors), encoder)
         return self._entries[key][:2]
 
@@ -104,6 +126,14 @@ class PoolMemory:
                 "query. Leave it as it is and pass `ids` or `exclude` to leave rows "
                 "out, or pass a new object (a copy, say) to have it indexed afresh."
             )
+
+
+def _is_open(params):
+    """Whether a random_state among the parameters was left None."""
+    return any(
+        key.rpartition("__")[2] == "random_state" and value is None
+        for key, value in params.items()
+    )
 
 
 def _fit_encoder(encoder, pool, seed):
@@ -151,8 +181,9 @@ class _Look:
         key = ("samples", n_samples)
         if key not in self._found:
             with self.log.timed("look"):
-                drawn = self.estimator.sample_proba(self.X, n_samples=n_samples)
-            self._found[key] = np.asarray(drawn, dtype=np.float64)
+                self._found[key] = draw_samples(
+                    self.estimator, self.X, n_samples, self.classes
+                )
         return self._found[key]
 
     def _read(self, name):
@@ -246,7 +277,7 @@ class PoolView(_Look):
             log=self.log,
         )
         self._parent = None
-        self._X = pool if rows is None else None
+        self._X = None
 
     def __len__(self):
         return num_rows(self.pool) if self.rows is None else len(self.rows)
@@ -255,7 +286,9 @@ class PoolView(_Look):
     def X(self):
         """The rows themselves, in the pool's kind of container."""
         if self._X is None:
-            self._X = take_rows(self.pool, self.rows)
+            whole = self.rows is None
+            rows = self.pool if whole else take_rows(self.pool, self.rows)
+            self._X = readable_rows(rows)
         return self._X
 
     def take(self, rows):

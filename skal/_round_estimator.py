@@ -4,7 +4,6 @@
 """The estimator of one round, before it is fitted."""
 
 import copy
-import warnings
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
@@ -13,38 +12,48 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
 from skal.exceptions import SingleClassWarning
+from skal.utils._capabilities import transforming_steps
 from skal.utils._random import seed_nested, stream
 from skal.utils._rows import num_rows, take_rows
+from skal.utils._warnings import warn
 
 
 def next_estimator(learner):
     """A clone of the learner's estimator, told the classes and seeded for this round.
 
     A frozen estimator comes back as it is, one with ``warm_start=True`` as a copy of
-    the previous round's. Where the labelled set has one class and the estimator cannot
-    be told the others, a constant classifier stands in.
+    the previous round's (unless a class is new to it). Where the labelled set has one
+    class and the estimator cannot be told the others, a constant classifier stands in.
     """
     template = learner.estimator
     if isinstance(template, FrozenEstimator):
         return template
-    earlier = getattr(learner, "estimator_", None)
-    if getattr(template, "warm_start", False) and type(earlier) is type(template):
-        return copy.deepcopy(earlier)
+    rng = stream(learner._seed, learner._round - 1)
+    labels = np.unique(learner._labeled.y)
+    if _goes_on(template, getattr(learner, "estimator_", None), labels):
+        return seed_nested(copy.deepcopy(learner.estimator_), rng, like=template)
     estimator = clone(template)
     params = estimator.get_params(deep=False)
     if "classes" in params and len(learner.classes_) > 1:
         if params["classes"] is None:
             estimator.set_params(classes=learner.classes_)
-    elif len(np.unique(learner._labeled.y)) == 1:
-        only = learner._labeled.y.tolist()[0]
-        warnings.warn(
-            f"The labelled set has one class, {only!r}: until another one comes in, a "
-            "constant classifier stands in.",
+    elif len(labels) == 1:
+        warn(
+            f"The labelled set has one class, {labels.tolist()[0]!r}: until another "
+            "one comes in, a constant classifier stands in.",
             SingleClassWarning,
-            stacklevel=4,
         )
         estimator = constant_like(estimator)
-    return seed_nested(estimator, stream(learner._seed, learner._round - 1))
+    return seed_nested(estimator, rng)
+
+
+def _goes_on(template, earlier, labels):
+    """Whether this round's model continues the previous one's training."""
+    return (
+        getattr(template, "warm_start", False)
+        and type(earlier) is type(template)
+        and np.isin(labels, earlier.classes_).all()
+    )
 
 
 def offered(estimator, pool, pool_rows, round_):
@@ -82,7 +91,7 @@ class ConstantClassifier(ClassifierMixin, BaseEstimator):
 
 def constant_like(estimator):
     """A constant classifier, behind the steps of a pipeline if it is one."""
-    if isinstance(estimator, Pipeline) and len(estimator.steps) > 1:
-        steps = [*estimator.steps[:-1], ("constant", ConstantClassifier())]
-        return Pipeline(steps)
+    if isinstance(estimator, Pipeline) and transforming_steps(estimator):
+        steps = transforming_steps(estimator)
+        return Pipeline([*steps, ("constant", ConstantClassifier())])
     return ConstantClassifier()

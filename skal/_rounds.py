@@ -7,10 +7,11 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from skal._labeled_set import LabeledSet
-from skal._strategy import check_readable
+from skal._strategy import check_readable, query_view
 from skal.strategies import RandomSampling
 from skal.utils._random import stream
 from skal.utils._rows import num_rows, take_rows
+from skal.utils._validation import check_count
 
 
 def run_rounds(learner, X, y, ids, params):
@@ -35,7 +36,7 @@ def run_rounds(learner, X, y, ids, params):
             learner.termination_condition_ = _why_stop(learner, view)
             if learner.termination_condition_ is not None:
                 break
-            left = learner.budget - len(learner._labeled)
+            left = min(learner.budget - len(learner._labeled), len(view))
             rows, log = learner._pick(view, min(learner.n_queries, left)), view.log
     learner.n_rounds_ = len(learner.rounds_) - 1
 
@@ -43,7 +44,12 @@ def run_rounds(learner, X, y, ids, params):
 def check_budget(learner, y):
     """Refuse a budget that does not cover the initial rows."""
     initial = learner.initial
+    if isinstance(initial, dict):
+        for label, count in initial.items():
+            check_count(count, f"initial[{label!r}]")
     size = _initial_size(learner)
+    if size == 0:
+        raise ValueError("initial must name at least one class. Got an empty dict.")
     if learner.budget < size:
         raise ValueError(
             "budget counts the initial rows, so it must be at least as large as they "
@@ -56,7 +62,7 @@ def check_budget(learner, y):
             if available < count:
                 raise ValueError(
                     f"initial asks for {count} rows of class {label!r}; y has "
-                    f"{available}."
+                    f"{available}. Lower the count or correct the label."
                 )
 
 
@@ -79,7 +85,7 @@ def _first_rows(learner, X, y):
             strategy = initial if hasattr(initial, "_query") else RandomSampling()
             check_readable(strategy, None, learner.estimator, X)
             size = min(_initial_size(learner), num_rows(X))
-            rows = strategy._query(view, size)
+            rows = query_view(strategy, view, size)
     return rows, view.log
 
 

@@ -12,11 +12,18 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skal._pool_view import PoolMemory, PoolView, Reads
-from skal.exceptions import NotQueryableError
+from skal.exceptions import MissingCapabilityError, NotQueryableError
 from skal.functional import top_rows
+from skal.utils._arrays import check_picks
 from skal.utils._capabilities import check_provides, last_step
 from skal.utils._random import draw_seed
-from skal.utils._rows import is_column, is_frame, looks_like_vectors, num_rows
+from skal.utils._rows import (
+    is_column,
+    is_frame,
+    is_sparse_matrix,
+    looks_like_vectors,
+    num_rows,
+)
 from skal.utils._validation import (
     check_count,
     check_labels,
@@ -117,7 +124,7 @@ class QueryStrategy(TransformerMixin, BaseEstimator):
         n_queries = check_count(n_queries, "n_queries")
         view = self._view(X)
         warn_if_more_than_left(n_queries, len(view))
-        return self._query(view, min(n_queries, len(view)))
+        return query_view(self, view, min(n_queries, len(view)))
 
     @abstractmethod
     def _represent(self, view):
@@ -148,7 +155,7 @@ class QueryStrategy(TransformerMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = "encoding" not in self.reads.pool
         return tags
 
     def __getstate__(self):
@@ -183,8 +190,18 @@ def check_readable(strategy, fitted, template, X):
             "RandomSampling."
         )
     check_provides(name, fitted, outputs, X)
+    if "encoding" in strategy.reads.pool and _neither_texts_nor_vectors(X):
+        raise MissingCapabilityError(
+            f"{name} compares rows as dense vectors, and encoder='auto' takes texts or "
+            f"dense numbers. Got {type(X).__name__}; pass encoder= a transformer that "
+            "gives dense vectors, for example TruncatedSVD(100) for sparse rows."
+        )
     if needs_encoder(strategy, X):
         check_provides(name, template, {"encoding"}, X)
+
+
+def _neither_texts_nor_vectors(X):
+    return is_sparse_matrix(X) or (is_frame(X) and not looks_like_vectors(X))
 
 
 def needs_encoder(strategy, X):
@@ -197,6 +214,13 @@ def load_encoder(strategy, template, X):
     if not needs_encoder(strategy, X):
         return None
     return FrozenEstimator(last_step(template).pretrained_encoder().fit(X))
+
+
+def query_view(strategy, view, n_queries):
+    """The strategy's picks in a view, held to what a batch must be."""
+    picked = strategy._query(view, n_queries)
+    name = f"_query of {type(strategy).__name__}"
+    return check_picks(picked, len(view), n_queries, name)
 
 
 class ScoreStrategy(QueryStrategy):
@@ -214,4 +238,10 @@ class ScoreStrategy(QueryStrategy):
         return self._score(view)[:, None]
 
     def _query(self, view, n_queries):
-        return top_rows(self._score(view), n_queries)
+        scores = np.asarray(self._score(view))
+        if scores.shape != (len(view),):
+            raise ValueError(
+                f"_score of {type(self).__name__} must return one score per row, shape "
+                f"({len(view)},). Got {scores.shape}."
+            )
+        return top_rows(scores, n_queries)

@@ -166,7 +166,7 @@ class AnchorAL(PoolFilter):
         while True:
             neighbors, similarity = view.nearest_to_labeled(anchors, k, self.encoder)
             rows, _ = anchor_subpool(neighbors, similarity, size)
-            if len(rows) >= min(n_queries, len(view)):
+            if len(rows) >= n_queries or k >= len(view):
                 return rows
             k *= 2
 

@@ -9,7 +9,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils import check_random_state
 
 from skal.functional._ranking import top_rows
-from skal.utils._validation import check_vectors
+from skal.utils._arrays import check_vectors
 
 
 def spread_anchors(embedding, n_anchors, random_state=None):

@@ -5,7 +5,7 @@
 
 from scipy.special import entr
 
-from skal.utils._validation import check_proba
+from skal.utils._arrays import check_proba
 
 
 def entropy(proba):

@@ -8,8 +8,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from skal.exceptions import MissingCapabilityError
+from skal.utils._arrays import check_vectors
 from skal.utils._rows import looks_like_vectors
-from skal.utils._validation import check_vectors
 
 # output -> (the method a classifier offers it by, what to do where it is missing)
 CAPABILITIES = {
@@ -42,11 +42,21 @@ def last_step(estimator):
     return estimator
 
 
+def transforming_steps(pipeline):
+    """The named steps before the last that change rows when it predicts.
+
+    Not "passthrough", nor samplers as imbalanced-learn's, which act in `fit` only.
+    """
+    steps = pipeline.steps[:-1]
+    return [(name, step) for name, step in steps if hasattr(step, "transform")]
+
+
 def what_last_step_reads(estimator, X):
     """X as it arrives at the classifier inside pipelines and frozen estimators."""
     while isinstance(estimator, (Pipeline, FrozenEstimator)):
         if isinstance(estimator, Pipeline):
-            X = estimator[:-1].transform(X) if len(estimator.steps) > 1 else X
+            for _, step in transforming_steps(estimator):
+                X = step.transform(X)
             estimator = estimator.steps[-1][1]
         else:
             estimator = estimator.estimator
@@ -57,11 +67,16 @@ def provides(estimator, output, X):
     """Whether the classifier can give this output for rows like X."""
     classifier = last_step(estimator)
     method, _ = CAPABILITIES[output]
-    if hasattr(classifier, method):
+    if hasattr(classifier, method) or _shows_methods_once_fitted(classifier, method):
         return True
     if output == "embedding":
         return estimator is not classifier or looks_like_vectors(X)
     return False
+
+
+def _shows_methods_once_fitted(classifier, method):
+    """A stacked classifier, say, has not even `predict` before it is fitted."""
+    return hasattr(type(classifier), method) and not hasattr(classifier, "predict")
 
 
 def check_provides(reader, estimator, outputs, X):
@@ -92,8 +107,10 @@ def compute_outputs(estimator, X, outputs, classes):
     -------
     dict of str to ndarray
     """
-    X = what_last_step_reads(estimator, X)
     classifier = last_step(estimator)
+    if outputs == {"proba"} and not hasattr(classifier, "predict_outputs"):
+        return {"proba": align_proba(estimator.predict_proba(X), classifier, classes)}
+    X = what_last_step_reads(estimator, X)
     if hasattr(classifier, "predict_outputs"):
         found = dict(classifier.predict_outputs(X, sorted(outputs)))
     else:
@@ -103,6 +120,20 @@ def compute_outputs(estimator, X, outputs, classes):
     if "embedding" in found:
         found["embedding"] = check_vectors(found["embedding"], "The embedding")
     return found
+
+
+def draw_samples(estimator, X, n_samples, classes):
+    """Class probabilities drawn several times, (n_samples, n, C) float64."""
+    classifier = last_step(estimator)
+    X = what_last_step_reads(estimator, X)
+    drawn = np.asarray(classifier.sample_proba(X, n_samples=n_samples))
+    return align_proba(drawn, classifier, classes)
+
+
+def compute_embedding(estimator, X):
+    """The classifier's own representation of rows, (n, d) float32."""
+    embedding = _embed(last_step(estimator), what_last_step_reads(estimator, X))
+    return check_vectors(embedding, "The embedding")
 
 
 def _embed(classifier, X):
@@ -118,20 +149,23 @@ _SINGLE = {
 def align_proba(proba, classifier, classes):
     """Probabilities with one column per label of the vocabulary.
 
-    A classifier that saw fewer classes gets columns of zeros for the others. One that
-    gives ``len(classes)`` columns already (a net with a fixed head) is taken as it is.
+    The last axis is that of the classes. A classifier that saw fewer classes gets
+    columns of zeros for the others. One that gives ``len(classes)`` columns already (a
+    net with a fixed head) is taken as it is.
     """
     proba = np.asarray(proba, dtype=np.float64)
-    if proba.shape[1] == len(classes):
+    n_columns = proba.shape[-1]
+    if n_columns == len(classes):
         return proba
     seen = np.asarray(classifier.classes_)
-    if proba.shape[1] != len(seen):
+    if n_columns != len(seen) or not np.isin(seen, classes).all():
         raise ValueError(
-            f"predict_proba of {type(classifier).__name__} gives {proba.shape[1]} "
-            f"columns; {len(classes)} (one per label of the vocabulary) or {len(seen)} "
-            "(one per class it was fitted on) are needed. Give its head one output per "
-            "class."
+            f"The probabilities of {type(classifier).__name__} have {n_columns} "
+            f"columns, its classes are {seen.tolist()}; the label vocabulary is "
+            f"{np.asarray(classes).tolist()}. Its head must have one output per label, "
+            "or per class it was fitted on: set `classes` of the learner and the "
+            "classifier alike."
         )
-    aligned = np.zeros((len(proba), len(classes)))
-    aligned[:, np.searchsorted(classes, seen)] = proba
+    aligned = np.zeros((*proba.shape[:-1], len(classes)))
+    aligned[..., np.searchsorted(classes, seen)] = proba
     return aligned

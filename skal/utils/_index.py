@@ -5,12 +5,13 @@
 
 import numpy as np
 
-from skal.utils._validation import check_vectors
+from skal.utils._arrays import check_vectors
 
 # Single-precision products of unit vectors are off by less than this; every row within
 # it of the k-th best is compared again in double precision.
 _SLACK = 1e-5
 _PAIRS_AT_ONCE = 8192
+_LONGEST = 1e15
 
 
 class ExactIndex:
@@ -35,8 +36,8 @@ class ExactIndex:
     """
 
     def __init__(self, vectors, *, block_size=16384):
-        self.vectors = check_vectors(vectors, "The indexed vectors")
-        self.norms = _norms(self.vectors)
+        vectors = check_vectors(vectors, "The indexed vectors")
+        self.vectors, self.norms = _in_range(vectors, _norms(vectors))
         self.block_size = block_size
 
     def __len__(self):
@@ -78,9 +79,9 @@ class _Best:
     """The k best rows so far, per query."""
 
     def __init__(self, queries, k, index):
-        self.queries, self.k, self.index = queries, k, index
-        self.query_norms = _norms(queries)
-        self.unit_queries = queries * _inverse(self.query_norms)[:, None]
+        self.queries, self.query_norms = _in_range(queries, _norms(queries))
+        self.k, self.index = k, index
+        self.unit_queries = self.queries * _inverse(self.query_norms)[:, None]
         self.neighbors = np.empty((len(queries), 0), dtype=np.int64)
         self.similarity = np.empty((len(queries), 0))
 
@@ -134,6 +135,18 @@ class _Best:
 
 def _norms(vectors):
     return np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+
+
+def _in_range(vectors, norms):
+    """Vectors and norms; unit vectors where single precision could not hold 1/norm."""
+    if not norms.size or (norms.max() < _LONGEST and _shortest(norms) > 1 / _LONGEST):
+        return vectors, norms
+    lengths = np.where(norms > 0, norms, 1)[:, None]
+    return (vectors / lengths).astype(np.float32), np.where(norms > 0, 1.0, 0.0)
+
+
+def _shortest(norms):
+    return norms[norms > 0].min(initial=np.inf)
 
 
 def _inverse(norms):

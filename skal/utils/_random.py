@@ -39,14 +39,15 @@ def stream(seed, round_, depth=0):
     return np.random.RandomState(np.random.MT19937(sequence))
 
 
-def seed_nested(estimator, rng):
+def seed_nested(estimator, rng, like=None):
     """Give every nested `random_state=None` of `estimator` an integer from `rng`.
 
     Changes `estimator` in place (pass a clone). Keys are visited in sorted order, so
     the seeds do not depend on the order in which parameters are declared; a
-    random_state the user set is left alone.
+    random_state the user set is left alone. With `like`, those are seeded that are
+    None there.
     """
-    params = estimator.get_params(deep=True)
+    params = (estimator if like is None else like).get_params(deep=True)
     seeds = {
         key: draw_seed(rng)
         for key in sorted(params)

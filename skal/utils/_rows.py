@@ -21,13 +21,16 @@ def num_rows(X):
 
 
 def take_rows(X, rows):
-    """The given positions of X, in that order, in X's own kind of container."""
+    """The given positions of X, in that order, in X's own kind of container.
+
+    Of an Arrow column a list: its scalars are no strings to a vectorizer.
+    """
     rows = np.asarray(rows, dtype=np.int64)
     library = _library(X)
     if library == "polars":
         return X[rows]
     if library == "pyarrow":
-        return X.take(rows)
+        return X.take(rows).to_pylist()
     if library == "datasets":
         return [X[int(row)] for row in rows]
     if isinstance(X, tuple):
@@ -36,12 +39,19 @@ def take_rows(X, rows):
 
 
 def copy_rows(X):
-    """A copy that later changes to X do not reach (texts and arrays; shallow)."""
+    """A copy that later changes to X do not reach; of an Arrow column a list."""
     if isinstance(X, (list, tuple)):
         return list(X)
+    if _library(X) == "pyarrow":
+        return to_list(X)
     if isinstance(X, np.ndarray) or sparse.issparse(X) or _library(X) == "pandas":
         return X.copy()
     return X
+
+
+def readable_rows(X):
+    """X as a classifier can read it: an Arrow column as a list, anything else as is."""
+    return to_list(X) if _library(X) == "pyarrow" else X
 
 
 def to_list(X):
@@ -76,23 +86,16 @@ def concat_rows(first, second):
     Raises
     ------
     TypeError
-        If one is a data frame or sparse matrix and the other is not.
+        If they are not both frames, both sparse, both columns or neither.
+    ValueError
+        If their features differ.
     """
-    for kind, name in ((is_frame, "a data frame"), (sparse.issparse, "sparse")):
-        if kind(first) != kind(second):
-            raise TypeError(
-                "New rows must come in the kind of container that the labelled set is "
-                f"kept in: one of the two is {name}, the other is not (labelled: "
-                f"{type(first).__name__}, new: {type(second).__name__}). Convert one."
-            )
+    _check_alike(first, second)
     if sparse.issparse(first):
         return sparse.vstack([first, second], format="csr")
-    if is_frame(first) and _library(first) == "pandas":
-        import pandas as pd
-
-        return pd.concat([first, second], ignore_index=True)
-    if is_frame(first):
-        return first.vstack(second)
+    library = _library(first)
+    if library == _library(second) and library in _CONCAT:
+        return _CONCAT[library](first, second)
     if isinstance(first, np.ndarray) and (
         first.ndim > 1 or isinstance(second, np.ndarray)
     ):
@@ -100,7 +103,53 @@ def concat_rows(first, second):
     return to_list(first) + to_list(second)
 
 
+def _concat_pandas(first, second):
+    import pandas as pd
+
+    return pd.concat([first, second], ignore_index=True)
+
+
+def _concat_polars(first, second):
+    import polars as pl
+
+    return pl.concat([first, second])
+
+
+_CONCAT = {"pandas": _concat_pandas, "polars": _concat_polars}
+
+
+def _check_alike(first, second):
+    """Refuse rows of another kind, width or set of columns."""
+    for kind, name in (
+        (is_frame, "a data frame"),
+        (sparse.issparse, "sparse"),
+        (is_column, "a column of texts"),
+    ):
+        if kind(first) != kind(second):
+            raise TypeError(
+                "New rows must be of the kind that the labelled set is kept in: one of "
+                f"the two is {name}, the other is not (labelled: "
+                f"{type(first).__name__}, new: {type(second).__name__}). Convert one."
+            )
+    widths = [_width(first), _width(second)]
+    if widths[0] != widths[1]:
+        raise ValueError(
+            "New rows must have the features of the labelled set. Got "
+            f"{widths[1]}, the labelled set has {widths[0]}."
+        )
+
+
+def _width(X):
+    """The names or the number of the features; None for a column."""
+    if is_frame(X):
+        return list(X.columns)
+    if is_column(X):
+        return None
+    return X.shape[1:] if hasattr(X, "shape") else np.shape(X[0])
+
+
 def is_sparse_matrix(X):
+    """Whether X is a SciPy sparse matrix or array."""
     return sparse.issparse(X)
 
 

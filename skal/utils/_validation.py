@@ -4,7 +4,6 @@
 """Checks of what the user gives, and all their error texts."""
 
 import numbers
-import warnings
 
 import numpy as np
 from sklearn.utils import get_tags
@@ -12,13 +11,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from skal.exceptions import PoolExhaustedWarning
-from skal.utils._rows import (
-    is_column,
-    is_sparse_matrix,
-    looks_like_vectors,
-    num_rows,
-    to_list,
-)
+from skal.utils._arrays import check_finite
+from skal.utils._rows import is_column, looks_like_vectors, num_rows, to_list
+from skal.utils._warnings import warn
 
 
 def check_texts(X, name="X"):
@@ -85,14 +80,30 @@ def check_pool(X, estimator=None, name="X_pool"):
     check_not_bare_string(X, name)
     n_rows = num_rows(X)
     if n_rows == 0:
-        raise ValueError(
-            f"{name} is empty: there is nothing to pick from. Pass at least one row."
-        )
+        raise ValueError(f"{name} is empty. Pass at least one row.")
     if estimator is not None and _takes_texts(estimator):
         check_texts(X, name)
     elif is_column(X):
-        _check_one_kind(X, name)
+        _check_column(X, name)
+    elif isinstance(X, np.ndarray) and X.dtype.kind in "OU" and X.shape[1:] == (1,):
+        raise ValueError(
+            f"{name} must be one-dimensional if it is a column of texts. Got an object "
+            f"array of shape {X.shape}; pass {name}[:, 0]."
+        )
     return n_rows
+
+
+def check_new_rows(X, estimator, name="X"):
+    """Refuse rows that the estimator could never be fitted on."""
+    check_pool(X, estimator, name)
+    if looks_like_vectors(X) and not _takes_nan(estimator):
+        check_finite(np.asarray(X, dtype=np.float64), name)
+
+
+def _takes_nan(estimator):
+    if not hasattr(estimator, "__sklearn_tags__"):
+        return True
+    return get_tags(estimator).input_tags.allow_nan
 
 
 def _takes_texts(estimator):
@@ -102,13 +113,17 @@ def _takes_texts(estimator):
     return tags.string and not tags.two_d_array
 
 
-def _check_one_kind(X, name):
-    """Refuse a column that mixes texts with something else (a missing value, say)."""
+def _check_column(X, name):
+    """Refuse missing values, and texts mixed with something else."""
     rows = to_list(X)
     is_text = [isinstance(row, str) for row in rows]
-    if any(is_text) and not all(is_text):
-        row = is_text.index(False)
-        raise ValueError(_not_a_text(name, row, rows[row]))
+    if all(is_text):
+        return
+    bad = is_text.index(False)
+    if not any(is_text):
+        bad = next((i for i, row in enumerate(rows) if _is_missing(row)), None)
+    if bad is not None:
+        raise ValueError(_not_a_text(name, bad, rows[bad]))
 
 
 def check_labels(y, n_rows):
@@ -144,6 +159,8 @@ def check_answers(y, n_rows):
     answered : ndarray of shape (n_rows,), dtype bool
     """
     check_not_bare_string(y, "y")
+    if getattr(y, "ndim", 1) != 1:
+        raise ValueError(f"y must be one-dimensional. Got shape {y.shape}.")
     answers = y.tolist() if isinstance(y, np.ndarray) and y.ndim == 1 else to_list(y)
     if len(answers) != n_rows:
         raise ValueError(
@@ -157,12 +174,17 @@ def check_answers(y, n_rows):
     kinds = {isinstance(label, str) for label in labels}
     if len(kinds) > 1:
         raise TypeError(f"Labels must be of one type. Got a mixture: {labels[:5]}.")
-    return check_labels(labels, len(labels)), answered
+    labels = check_labels(labels, len(labels))
+    if labels.dtype.kind == "f" and not answered.all() and not (labels % 1).any():
+        labels = labels.astype(np.int64)  # a missing answer had made floats of them
+    return labels, answered
 
 
 def _is_missing(answer):
     """None, NaN, pandas.NA or NaT."""
-    return answer is None or type(answer).__name__ == "NAType" or answer != answer
+    if answer is None or type(answer).__name__ in {"NAType", "NaTType"}:
+        return True
+    return isinstance(answer, numbers.Number) and answer != answer
 
 
 def check_known_labels(y, classes):
@@ -200,20 +222,24 @@ def check_count(value, name):
 def warn_if_more_than_left(n_queries, n_left):
     """Say that fewer rows come back than were asked for."""
     if n_queries > n_left:
-        warnings.warn(
+        warn(
             f"{n_queries} rows were asked for, {n_left} are left; these are returned.",
             PoolExhaustedWarning,
-            stacklevel=3,
         )
 
 
 def check_ids(ids, n_rows, name="ids"):
     """ids as a list of unique hashable values, one per row."""
     check_not_bare_string(ids, name)
-    ids = ids.tolist() if isinstance(ids, np.ndarray) else to_list(ids)
+    ids = [_unboxed(id_) for id_ in to_list(ids)]
     if len(ids) != n_rows:
         raise ValueError(
             f"{name} must hold one id per row. Got {len(ids)} ids for {n_rows} rows."
+        )
+    missing = [row for row, id_ in enumerate(ids) if _is_missing(id_)]
+    if missing:
+        raise ValueError(
+            f"{name} must name every row. The id of row {missing[0]} is missing."
         )
     try:
         n_unique = len(set(ids))
@@ -230,6 +256,14 @@ def check_ids(ids, n_rows, name="ids"):
             f"{name} must be unique. Got {twice!r} more than once; an id names one row."
         )
     return ids
+
+
+def _unboxed(value):
+    """The Python object in a scalar of NumPy, torch or Arrow: equal ids hash alike."""
+    if hasattr(value, "as_py"):
+        return value.as_py()
+    is_scalar = hasattr(value, "item") and getattr(value, "ndim", None) == 0
+    return value.item() if is_scalar else value
 
 
 def _is_hashable(value):
@@ -259,88 +293,3 @@ def check_exclude(exclude, n_rows):
         )
     mask[exclude] = True
     return mask
-
-
-def check_vectors(X, name="X"):
-    """X as a two-dimensional C-contiguous float32 array of finite numbers.
-
-    A float32 C-contiguous array is returned as it is, not copied.
-
-    Raises
-    ------
-    TypeError
-        If X is sparse (the remedy names TruncatedSVD) or not numeric.
-    ValueError
-        If X is not two-dimensional, or a number is NaN or infinite (row named).
-    """
-    if is_sparse_matrix(X):
-        raise TypeError(
-            f"{name} must be dense vectors. Got a sparse matrix of shape {X.shape}; "
-            "reduce it first, for example with sklearn.decomposition.TruncatedSVD as "
-            "the step after the vectorizer."
-        )
-    if not looks_like_vectors(X):
-        raise TypeError(
-            f"{name} must be dense numeric vectors of shape (n_rows, n_features). Got "
-            f"{type(X).__name__} of {_row_kind(X)}."
-        )
-    with np.errstate(over="ignore"):
-        vectors = np.ascontiguousarray(X, dtype=np.float32)
-    if vectors.ndim != 2:
-        raise ValueError(
-            f"{name} must have shape (n_rows, n_features). Got {vectors.shape}."
-        )
-    with np.errstate(invalid="ignore"):
-        finite = np.isfinite(vectors.sum(axis=1, dtype=np.float64))
-    if not finite.all():
-        raise ValueError(
-            f"{name} must be finite. Row {int(np.argmin(finite))} contains NaN or "
-            "infinity; repair or drop it."
-        )
-    return vectors
-
-
-def _row_kind(X):
-    dtype = getattr(X, "dtype", None)
-    if dtype is not None:
-        return f"dtype {dtype} and shape {getattr(X, 'shape', '?')}"
-    return f"{type(X[0]).__name__}" if num_rows(X) else "no rows"
-
-
-def check_proba(proba, name="proba"):
-    """Class probabilities as a float64 array of shape (n, C), entries in [0, 1].
-
-    Raises
-    ------
-    ValueError
-        If the shape is wrong or an entry is not a probability: NaN, negative, above 1
-        (logits given in place of probabilities, usually).
-    """
-    proba = np.asarray(proba, dtype=np.float64)
-    if proba.ndim != 2:
-        raise ValueError(
-            f"{name} must have shape (n_rows, n_classes). Got {proba.shape}."
-        )
-    if proba.size and not (proba.min() >= 0 and proba.max() <= 1 + 1e-6):
-        raise ValueError(
-            f"{name} must hold probabilities between 0 and 1. Got values from "
-            f"{proba.min()} to {proba.max()}; were logits passed, or a NaN?"
-        )
-    return proba
-
-
-__all__ = [
-    "check_answers",
-    "check_classes",
-    "check_count",
-    "check_exclude",
-    "check_ids",
-    "check_known_labels",
-    "check_labels",
-    "check_not_bare_string",
-    "check_pool",
-    "check_proba",
-    "check_texts",
-    "check_vectors",
-    "warn_if_more_than_left",
-]

@@ -17,6 +17,7 @@ import joblib
 import numpy as np
 from sklearn.base import clone
 from sklearn.datasets import make_blobs
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 
 from skal._filter import PoolFilter
@@ -62,7 +63,7 @@ def check_query_strategy(strategy, *, estimator=None, X=None, y=None):
     for check in query_strategy_checks():
         try:
             check(strategy, _Case.of(estimator, X, y))
-        except AssertionError as error:
+        except (AssertionError, TypeError, ValueError) as error:
             name = check.__name__.removeprefix("_check_").replace("_", " ")
             raise AssertionError(f"{strategy!r}: {name}: {error}") from error
 
@@ -90,6 +91,7 @@ def query_strategy_checks():
         _check_one_class_and_string_labels,
         _check_persistence,
         _check_filter_contract,
+        _check_inside_a_learner,
     ]
 
 
@@ -372,3 +374,17 @@ def _check_filter_contract(strategy, case):
             assert len(kept) >= n, f"{len(kept)} rows kept for a batch of {n}"
             assert np.all(np.diff(kept) > 0), "the rows kept are not sorted and unique"
             _assert_valid(kept, case.n_pool, len(kept))
+
+
+def _check_inside_a_learner(strategy, case):
+    """Rows left out by the learner are as if they had never been in the pool."""
+    from skal._learner import ActiveLearner
+
+    frozen = FrozenEstimator(case.estimator)
+    learner = ActiveLearner(frozen, strategy, random_state=0).fit(case.X, case.y)
+    excluded = np.arange(0, case.n_pool, 4)
+    still_open = np.setdiff1d(np.arange(case.n_pool), excluded)
+    rows = learner.query(case.pool, case.n, exclude=excluded)
+    shorter = learner.query(take_rows(case.pool, still_open), case.n)
+    _assert_same(rows, still_open[shorter], "a pool without the excluded rows")
+    assert set(rows.tolist()) <= set(still_open.tolist()), "an excluded row was picked"

@@ -73,7 +73,7 @@ def test_different_columns_join_to_a_list():
 
 @pytest.mark.parametrize("other", [MATRICES[2], MATRICES[4]], ids=name)
 def test_what_cannot_be_joined_is_refused(other):
-    with pytest.raises(TypeError, match="kind of container"):
+    with pytest.raises(TypeError, match="of the kind that"):
         rows.concat_rows(MATRIX, other)
 
 

@@ -9,6 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from skal.utils import _arrays
 from skal.utils import _validation as check
 
 
@@ -97,11 +98,11 @@ def test_bad_counts(value):
 
 def test_vectors_are_float32_and_contiguous():
     X = np.asfortranarray(np.random.RandomState(0).normal(size=(4, 3)))
-    vectors = check.check_vectors(X)
+    vectors = _arrays.check_vectors(X)
     assert vectors.dtype == np.float32
     assert vectors.flags.c_contiguous
 
 
 def test_texts_are_no_vectors():
     with pytest.raises(TypeError, match="dense numeric vectors"):
-        check.check_vectors(["a", "b"])
+        _arrays.check_vectors(["a", "b"])
