@@ -5,7 +5,11 @@
 
 import numpy as np
 from sklearn import get_config
-from sklearn.utils.metadata_routing import process_routing
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    process_routing,
+)
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -175,10 +179,7 @@ class PredictsThroughEstimator:
         score : float
         """
         check_is_fitted(self)
-        if score_params and get_config()["enable_metadata_routing"]:
-            routed = process_routing(self, "score", **score_params)
-            score_params = routed["estimator"]["score"]
-        return self.estimator_.score(X, y, **score_params)
+        return self.estimator_.score(X, y, **self._routed("score", score_params))
 
     @available_if(_keeps_estimators)
     def staged_predict(self, X):
@@ -214,3 +215,23 @@ class PredictsThroughEstimator:
         for estimator in self.estimators_:
             proba = estimator.predict_proba(X)
             yield align_proba(proba, last_step(estimator), self.classes_)
+
+    def _routed(self, method, params):
+        """The parameters of a method that go to the estimator's method of that name."""
+        if params and get_config()["enable_metadata_routing"]:
+            return dict(process_routing(self, method, **params)["estimator"][method])
+        return params
+
+    def get_metadata_routing(self):
+        """Say how metadata is routed.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            `fit` and `score` pass what the classifier requests to the classifier.
+        """
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        mapping = mapping.add(caller="score", callee="score")
+        return MetadataRouter(owner=self).add(
+            estimator=self.estimator, method_mapping=mapping
+        )

@@ -7,7 +7,6 @@ import contextlib
 import copy
 from numbers import Integral
 
-from sklearn import get_config
 from sklearn.base import (
     BaseEstimator,
     ClassifierMixin,
@@ -17,29 +16,21 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import (
     UNUSED,
-    MetadataRouter,
-    MethodMapping,
-    process_routing,
 )
 from sklearn.utils.validation import check_is_fitted
 
 from skal._delegation import PredictsThroughEstimator
-from skal._filter import default_strategy
 from skal._labeled_set import LabeledSet, split_params
 from skal._labeling import KeepsLabeledSet
-from skal._pool_view import PoolMemory, PoolView
-from skal._round_estimator import next_estimator, offered
+from skal._looking import LooksAtPool
+from skal._round_estimator import fit_round
 from skal._rounds import check_budget, run_rounds
 from skal._strategy import (
     QueryStrategy,
     check_readable,
-    needs_encoder,
-    query_view,
 )
 from skal.exceptions import FrozenEstimatorWarning
-from skal.utils._capabilities import last_step
-from skal.utils._interrupt import reraise_interrupt
-from skal.utils._random import draw_seed, peek_seed
+from skal.utils._random import draw_seed
 from skal.utils._rows import is_column, num_rows
 from skal.utils._sklearn import HasMethods, Interval, fit_context
 from skal.utils._validation import (
@@ -69,6 +60,7 @@ def _unchanged_on_failure(estimator):
 
 class ActiveLearner(
     KeepsLabeledSet,
+    LooksAtPool,
     PredictsThroughEstimator,
     ClassifierMixin,
     MetaEstimatorMixin,
@@ -261,7 +253,7 @@ class ActiveLearner(
         if self.budget is not None or is_column(X):
             check_new_rows(X, self.estimator)
         ids = None if ids is None else check_ids(ids, len(y))
-        params, constant = split_params(self._routed(fit_params), len(y))
+        params, constant = split_params(self._routed("fit", fit_params), len(y))
         if self.budget is not None:
             check_budget(self, y)
         with _unchanged_on_failure(self):
@@ -269,7 +261,7 @@ class ActiveLearner(
             if self.budget is None:
                 new = LabeledSet.of(X, y, round_=0, ids=ids, params=params)
                 self._record(new)
-                self._refit(X_pool)
+                fit_round(self, X_pool)
             else:
                 run_rounds(self, X, y, ids, params)
         return self
@@ -313,7 +305,7 @@ class ActiveLearner(
         if n_rows:
             check_new_rows(X, self.estimator)
         ids = None if ids is None else check_ids(ids, n_rows)
-        params, constant = split_params(self._routed(fit_params), n_rows)
+        params, constant = split_params(self._routed("fit", fit_params), n_rows)
         with _unchanged_on_failure(self):
             if not hasattr(self, "_labeled"):
                 self._start(X, y, constant)
@@ -326,7 +318,7 @@ class ActiveLearner(
             )
         if self._stale:
             with _unchanged_on_failure(self):
-                self._refit(X_pool)
+                fit_round(self, X_pool)
         return self
 
     def query(self, X_pool, n_queries=None, *, exclude=None, ids=None):
@@ -391,96 +383,6 @@ class ActiveLearner(
         strategy = self._checked_strategy()
         check_readable(strategy, self.estimator, self.estimator, X)
         self._load_encoder(strategy, X)
-
-    def _checked_strategy(self):
-        strategy = self._strategy()
-        strategy._check_parameters()
-        return strategy
-
-    def _strategy(self):
-        """The strategy itself, not a clone: it keeps no state that could change."""
-        return default_strategy() if self.strategy is None else self.strategy
-
-    def _load_encoder(self, strategy, X):
-        """Have the frozen encoder ready where the strategy will ask for it.
-
-        One that was loaded from the same checkpoint by an earlier `fit` is kept, and
-        so are the vectors that were computed with it.
-        """
-        if not needs_encoder(strategy, X):
-            return
-        encoder = last_step(self.estimator).pretrained_encoder()
-        kept = getattr(self, "_encoder", None)
-        if kept is None or repr(kept.estimator) != repr(encoder):
-            self._encoder = FrozenEstimator(encoder.fit(X))
-
-    def _refit(self, pool=None, pool_rows=None):
-        """Fit a fresh estimator on the labelled set."""
-        estimator = next_estimator(self)
-        params = {**self._constant_params, **self._labeled.params}
-        params |= offered(estimator, pool, pool_rows, self._round)
-        with reraise_interrupt():
-            estimator.fit(self._labeled.X, self._labeled.y, **params)
-        self.estimator_ = estimator
-        self._stale = False
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(estimator, name):
-                setattr(self, name, getattr(estimator, name))
-        if self.keep_estimators:
-            self.estimators_ = [*getattr(self, "estimators_", []), estimator]
-
-    def _classifier(self):
-        """The fitted classifier, None before the first fit."""
-        if hasattr(self, "estimator_"):
-            return self.estimator_
-        frozen = isinstance(self.estimator, FrozenEstimator)
-        return self.estimator if frozen else None
-
-    def _view(self, pool, rows):
-        if not hasattr(self, "_seed"):
-            state = self.random_state
-            self._seed = draw_seed(None) if state is None else peek_seed(state)
-        if not hasattr(self, "_memory"):
-            self._memory = PoolMemory()
-        labeled = getattr(self, "_labeled", None)
-        classifier = self._classifier()
-        return PoolView(
-            pool,
-            rows,
-            estimator=classifier,
-            classes=getattr(self, "classes_", getattr(classifier, "classes_", None)),
-            labeled=labeled and (labeled.X, labeled.y, labeled.rounds),
-            encoder=getattr(self, "_encoder", None),
-            seed=self._seed,
-            round_=getattr(self, "_round", 0),
-            memory=self._memory,
-            reads=self._strategy().reads,
-        )
-
-    def _pick(self, view, n_queries):
-        """Positions in the pool of the rows that the strategy picks in the view."""
-        with view.log.timed("select"):
-            picked = query_view(self._strategy(), view, n_queries)
-        return picked if view.rows is None else view.rows[picked]
-
-    def _routed(self, params):
-        if params and get_config()["enable_metadata_routing"]:
-            return dict(process_routing(self, "fit", **params)["estimator"]["fit"])
-        return params
-
-    def get_metadata_routing(self):
-        """Say how metadata is routed.
-
-        Returns
-        -------
-        routing : MetadataRouter
-            `fit` and `score` pass what the classifier requests to the classifier.
-        """
-        mapping = MethodMapping().add(caller="fit", callee="fit")
-        mapping = mapping.add(caller="score", callee="score")
-        return MetadataRouter(owner=self).add(
-            estimator=self.estimator, method_mapping=mapping
-        )
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "estimator_")

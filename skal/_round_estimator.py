@@ -1,7 +1,7 @@
 # Authors: The skal developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""The estimator of one round, before it is fitted."""
+"""The estimator of one round."""
 
 import copy
 
@@ -13,9 +13,27 @@ from sklearn.utils.validation import has_fit_parameter
 
 from skal.exceptions import SingleClassWarning
 from skal.utils._capabilities import transforming_steps
+from skal.utils._interrupt import reraise_interrupt
 from skal.utils._random import seed_nested, stream
 from skal.utils._rows import num_rows, take_rows
 from skal.utils._warnings import warn
+
+
+def fit_round(learner, pool=None, pool_rows=None):
+    """Fit a fresh estimator on the learner's labelled set and make it the learner's."""
+    estimator = next_estimator(learner)
+    labeled = learner._labeled
+    params = {**learner._constant_params, **labeled.params}
+    params |= offered(estimator, pool, pool_rows, learner._round)
+    with reraise_interrupt():
+        estimator.fit(labeled.X, labeled.y, **params)
+    learner.estimator_ = estimator
+    learner._stale = False
+    for name in ("n_features_in_", "feature_names_in_"):
+        if hasattr(estimator, name):
+            setattr(learner, name, getattr(estimator, name))
+    if learner.keep_estimators:
+        learner.estimators_ = [*getattr(learner, "estimators_", []), estimator]
 
 
 def next_estimator(learner):

@@ -7,6 +7,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from skal._labeled_set import LabeledSet
+from skal._round_estimator import fit_round
 from skal._strategy import check_readable, query_view
 from skal.strategies import RandomSampling
 from skal.utils._random import stream
@@ -29,7 +30,7 @@ def run_rounds(learner, X, y, ids, params):
             bought = _buy(X, y, ids, params, rows, learner._round)
             learner._record(bought)
             with log.timed("fit"):
-                learner._refit(X, np.flatnonzero(still_open))
+                fit_round(learner, X, np.flatnonzero(still_open))
             learner.rounds_.append(_entry(learner, rows, log))
             bar.update(len(rows))
             view = learner._view(X, np.flatnonzero(still_open))

@@ -11,7 +11,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skal._pool_view import PoolMemory, PoolView, Reads
+from skal._pool_memory import PoolMemory
+from skal._pool_view import PoolView, Reads
 from skal.exceptions import MissingCapabilityError, NotQueryableError
 from skal.functional import top_rows
 from skal.utils._arrays import check_picks

@@ -1,0 +1,82 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""What is computed once for a pool object and kept between queries."""
+
+import joblib
+import numpy as np
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+
+from skal.exceptions import PoolChangedError
+from skal.utils._index import ExactIndex
+from skal.utils._random import seed_nested, stream
+from skal.utils._rows import num_rows, take_rows, to_list
+
+_N_SAMPLED_ROWS = 64
+_N_INDEXES = 4
+
+
+class PoolMemory:
+    """What was computed once for a pool object: its vectors and their index.
+
+    Holds the pool object itself and is never pickled. A change made to that object is
+    noticed by its length, its dtype and a fixed sample of 64 rows; a change to other
+    rows is not.
+    """
+
+    def __init__(self):
+        self.pool = None
+
+    def index(self, pool, encoder, seed):
+        """(fitted encoder, index of the whole pool); `encoder=None` is the identity.
+
+        The indexes of the latest four encoders are kept. `seed` matters only to an
+        encoder with a `random_state` of None.
+        """
+        self._hold(pool)
+        # The encoder is kept beside its index, so that its id stays taken.
+        params = {} if encoder is None else encoder.get_params()
+        key = id(encoder), repr(sorted(params.items())), seed if _is_open(params) else 0
+        if key not in self._entries:
+            fitted = _fit_encoder(encoder, pool, seed)
+            vectors = pool if fitted is None else fitted.transform(pool)
+            if len(self._entries) == _N_INDEXES:
+                del self._entries[next(iter(self._entries))]
+            self._entries[key] = (fitted, ExactIndex(vectors), encoder)
+        return self._entries[key][:2]
+
+    def _hold(self, pool):
+        mark = _fingerprint(pool)
+        if pool is not self.pool:
+            self.pool, self._mark, self._entries = pool, mark, {}
+        elif mark != self._mark:
+            raise PoolChangedError(
+                "A pool must not be changed in place once it has been indexed: its "
+                "length, its dtype or some of its rows differ from those of the last "
+                "query. Leave it as it is and pass `ids` or `exclude` to leave rows "
+                "out, or pass a new object (a copy, say) to have it indexed afresh."
+            )
+
+
+def _is_open(params):
+    """Whether a random_state among the parameters was left None."""
+    return any(
+        key.rpartition("__")[2] == "random_state" and value is None
+        for key, value in params.items()
+    )
+
+
+def _fit_encoder(encoder, pool, seed):
+    if encoder is None or isinstance(encoder, FrozenEstimator):
+        return encoder
+    return seed_nested(clone(encoder), stream(seed, 0)).fit(pool)
+
+
+def _fingerprint(pool):
+    n_rows = num_rows(pool)
+    rows = np.unique(np.linspace(0, n_rows - 1, _N_SAMPLED_ROWS).astype(np.int64))
+    sample = take_rows(pool, rows)
+    if getattr(sample, "ndim", 1) == 1:
+        sample = to_list(sample)
+    return n_rows, str(getattr(pool, "dtype", "")), joblib.hash(sample)
