@@ -20,7 +20,11 @@ CAPABILITIES = {
         "skal.TransformerClassifier, a classifier on dense vectors, or a pipeline "
         "whose last-but-one step gives dense vectors",
     ),
-    "samples": ("sample_proba", "classifiers that draw several probabilities per row"),
+    "samples": (
+        "sample_proba",
+        "skal.TransformerClassifier, or another classifier that draws several "
+        "probabilities per row",
+    ),
     "encoding": ("pretrained_encoder", "skal.TransformerClassifier"),
 }
 
