@@ -3,7 +3,6 @@
 
 """The learner: a labelled set, a classifier fitted on it, a strategy that asks."""
 
-import contextlib
 import copy
 from numbers import Integral
 
@@ -31,6 +30,7 @@ from skal._strategy import (
 )
 from skal.exceptions import FrozenEstimatorWarning
 from skal.utils._random import draw_seed
+from skal.utils._rollback import as_before_on_error
 from skal.utils._rows import is_column, num_rows
 from skal.utils._sklearn import HasMethods, Interval, fit_context
 from skal.utils._validation import (
@@ -44,18 +44,6 @@ from skal.utils._validation import (
     warn_if_more_than_left,
 )
 from skal.utils._warnings import warn
-
-
-@contextlib.contextmanager
-def _unchanged_on_failure(estimator):
-    """Put every attribute back as it was if the block does not end well."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
 
 
 class ActiveLearner(
@@ -256,7 +244,7 @@ class ActiveLearner(
         params, constant = split_params(self._routed("fit", fit_params), len(y))
         if self.budget is not None:
             check_budget(self, y)
-        with _unchanged_on_failure(self):
+        with as_before_on_error(self):
             self._start(X, y, constant)
             if self.budget is None:
                 new = LabeledSet.of(X, y, round_=0, ids=ids, params=params)
@@ -306,7 +294,7 @@ class ActiveLearner(
             check_new_rows(X, self.estimator)
         ids = None if ids is None else check_ids(ids, n_rows)
         params, constant = split_params(self._routed("fit", fit_params), n_rows)
-        with _unchanged_on_failure(self):
+        with as_before_on_error(self):
             if not hasattr(self, "_labeled"):
                 self._start(X, y, constant)
             self._constant_params = {**self._constant_params, **constant}
@@ -317,7 +305,7 @@ class ActiveLearner(
                 FrozenEstimatorWarning,
             )
         if self._stale:
-            with _unchanged_on_failure(self):
+            with as_before_on_error(self):
                 fit_round(self, X_pool)
         return self
 

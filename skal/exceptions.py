@@ -9,6 +9,7 @@ Each one is also the builtin or scikit-learn type that a caller would catch.
 from sklearn.exceptions import NotFittedError
 
 __all__ = [
+    "CacheWarning",
     "FrozenEstimatorWarning",
     "MissingCapabilityError",
     "ModelNotFoundError",
@@ -16,6 +17,7 @@ __all__ = [
     "PoolChangedError",
     "PoolExhaustedWarning",
     "SingleClassWarning",
+    "TruncationWarning",
 ]
 
 
@@ -45,3 +47,11 @@ class SingleClassWarning(UserWarning):
 
 class FrozenEstimatorWarning(UserWarning):
     """Answers were recorded, but a frozen estimator is not refitted."""
+
+
+class CacheWarning(UserWarning):
+    """A cache on disk that is damaged or cannot be written: it costs time, no more."""
+
+
+class TruncationWarning(UserWarning):
+    """Texts were cut because the model has fewer positions than `max_length`."""

@@ -10,6 +10,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 from skal import ActiveLearner, QueryPipeline
 from skal.filters import AnchorAL, RandSub
 from skal.strategies import Entropy, RandomSampling
+from skal.text import DenseClassifier
 from skal.utils.estimator_checks import check_query_strategy
 
 
@@ -35,6 +36,9 @@ ESTIMATORS = [
     EntropyOfLogisticRegression(),
     AnchorALOfLogisticRegression(Entropy(), random_state=0),
     AnchorALOfLogisticRegression(anchors="entropy", random_state=0),
+    DenseClassifier(
+        (20,), lr=0.02, max_epochs=5, batch_size=8, device="cpu", random_state=0
+    ),
     RandomSampling(random_state=0),
     RandSub(RandomSampling(random_state=0), max_subpool=5, random_state=0),
     QueryPipeline(

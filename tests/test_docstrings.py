@@ -16,7 +16,7 @@ import skal
 from skal import ActiveLearner, QueryPipeline
 from skal.filters import AnchorAL, RandSub
 from skal.strategies import Entropy, RandomSampling
-from skal.text import SentenceEncoder, TransformerClassifier
+from skal.text import DenseClassifier, SentenceEncoder, TransformerClassifier
 
 PACKAGES = ["base", "datasets", "filters", "functional", "metrics", "strategies"]
 PACKAGES += ["text", "utils.estimator_checks"]
@@ -89,6 +89,11 @@ def test_attributes_of_the_learner():
     learner = ActiveLearner(LogisticRegression(), budget=20, keep_estimators=True)
     learner.fit(X, Y)
     assert documented(learner) - OF_FRAMES == fitted_attributes(learner)
+
+
+def test_attributes_of_the_dense_classifier():
+    classifier = DenseClassifier((5,), max_epochs=1, device="cpu").fit(X, Y)
+    assert documented(classifier) - OF_FRAMES == fitted_attributes(classifier)
 
 
 def test_attributes_of_the_text_estimators(tiny_checkpoint, toy_texts):

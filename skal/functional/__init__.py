@@ -6,6 +6,14 @@
 from skal.functional._anchors import anchor_subpool, spread_anchors
 from skal.functional._ranking import top_rows
 from skal.functional._sampling import random_rows
+from skal.functional._surprisal import surprisal_embedding
 from skal.functional._uncertainty import entropy
 
-__all__ = ["anchor_subpool", "entropy", "random_rows", "spread_anchors", "top_rows"]
+__all__ = [
+    "anchor_subpool",
+    "entropy",
+    "random_rows",
+    "spread_anchors",
+    "surprisal_embedding",
+    "top_rows",
+]

@@ -8,26 +8,41 @@ A leaf: everything here imports torch, and is itself imported inside methods onl
 
 from skal.neural._checkpoint import (
     load_encoder,
+    load_masked_language_model,
     load_sequence_classifier,
     load_tokenizer,
 )
+from skal.neural._dense import DenseModule, VectorDataset, run_vectors
 from skal.neural._device import on_cpu, resolve_device, seeded
-from skal.neural._inference import run_texts
+from skal.neural._dropout import DropoutSampler
+from skal.neural._fingerprint import fingerprint
+from skal.neural._inference import run_table, run_texts
 from skal.neural._net import TransformerNet
+from skal.neural._precision import set_compiled
+from skal.neural._surprisal import token_surprisal
 from skal.neural._tokens import TokenDataset, TokenTable
 from skal.neural._transformer_module import SentenceModule, SequenceClassifier
 
 __all__ = [
+    "DenseModule",
+    "DropoutSampler",
     "SentenceModule",
     "SequenceClassifier",
     "TokenDataset",
     "TokenTable",
     "TransformerNet",
+    "VectorDataset",
+    "fingerprint",
     "load_encoder",
+    "load_masked_language_model",
     "load_sequence_classifier",
     "load_tokenizer",
     "on_cpu",
     "resolve_device",
+    "run_table",
     "run_texts",
+    "run_vectors",
     "seeded",
+    "set_compiled",
+    "token_surprisal",
 ]

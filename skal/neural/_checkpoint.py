@@ -12,20 +12,27 @@ from huggingface_hub.utils import (
     enable_progress_bars,
 )
 from transformers import (
+    MODEL_FOR_MASKED_LM_MAPPING,
+    AutoConfig,
     AutoModel,
+    AutoModelForMaskedLM,
     AutoModelForSequenceClassification,
     AutoTokenizer,
 )
 from transformers.utils import logging
 
-from skal.exceptions import ModelNotFoundError
+from skal.exceptions import MissingCapabilityError, ModelNotFoundError
+from skal.neural._surprisal import MaskedLanguageModel
 from skal.neural._transformer_module import SentenceModule, SequenceClassifier
+
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tekken.json")
 
 
 def load_tokenizer(model, *, verbose=0):
     """The tokenizer of a checkpoint; one without a padding token pads with its end."""
     with _loading(model, verbose):
         tokenizer = AutoTokenizer.from_pretrained(os.fspath(model))
+        _check_vocabulary(model, tokenizer)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -43,8 +50,12 @@ def load_sequence_classifier(model, n_classes, *, pad_token_id=None, verbose=0):
             num_labels=n_classes,
             ignore_mismatched_sizes=True,
         ).float()
-    if network.config.pad_token_id is None:
-        network.config.pad_token_id = pad_token_id
+    config = network.config
+    if config.pad_token_id is None:
+        config.pad_token_id = pad_token_id
+    if config.is_encoder_decoder and not hasattr(config, "decoder_start_token_id"):
+        config.decoder_start_token_id = config.pad_token_id  # as all T5 do
+    config.use_cache = False  # of keys and values: no text is generated
     return SequenceClassifier(network)
 
 
@@ -53,6 +64,26 @@ def load_encoder(model, *, pooling, normalize, verbose=0):
     with _loading(model, verbose):
         network = AutoModel.from_pretrained(os.fspath(model)).float()
     return SentenceModule(network, pooling=pooling, normalize=normalize)
+
+
+def load_masked_language_model(model, *, verbose=0):
+    """A checkpoint with its masked-language-model head, which it must have."""
+    with _loading(model, verbose):
+        config = AutoConfig.from_pretrained(os.fspath(model))
+        found = type(config) in MODEL_FOR_MASKED_LM_MAPPING
+        if found:
+            network, report = AutoModelForMaskedLM.from_pretrained(
+                os.fspath(model), output_loading_info=True
+            )
+            found = not report["missing_keys"]
+    if not found:
+        raise MissingCapabilityError(
+            "token_surprisal takes a checkpoint with a masked-language-model head. "
+            f"{os.fspath(model)!r} ({type(config).__name__}) has no weights of one; "
+            "use one as pretrained with masked language modelling, such as "
+            "'bert-base-uncased', not one saved after fine-tuning."
+        )
+    return MaskedLanguageModel(network.float().eval())
 
 
 @contextlib.contextmanager
@@ -82,6 +113,20 @@ def _check_folder(model):
         raise OSError(f"There is no folder {path!r}.")
     if os.path.isdir(path) and not os.path.isfile(os.path.join(path, "config.json")):
         raise OSError(f"The folder {path!r} has no file config.json.")
+
+
+def _check_vocabulary(model, tokenizer):
+    """Refuse a folder without a tokenizer: transformers makes an empty one up, which
+    knows no word."""
+    files = {*tokenizer.vocab_files_names.values(), *_TOKENIZER_FILES}
+    if (
+        tokenizer.vocab_files_names
+        and os.path.isdir(model)
+        and files.isdisjoint(os.listdir(model))
+    ):
+        raise OSError(
+            f"The folder {os.fspath(model)!r} has no tokenizer, such as tokenizer.json."
+        )
 
 
 def _first_line(error):

@@ -37,16 +37,24 @@ def resolve_device(device, *, fallback=False):
     except RuntimeError as error:
         raise ValueError(
             "device must be 'auto' or the name of a torch device such as 'cpu', 'cuda' "
-            f"or 'cuda:1'. Got {device!r}."
+            f"or 'cuda:1'. Got {device!r}; this machine has {_available()}."
         ) from error
     if _is_available(resolved.type, resolved.index or 0):
         return resolved
     if fallback:
         return torch.device("cpu")
     raise ValueError(
-        f"device={device!r} is not available on this machine; use device='auto' or "
-        "'cpu', or install a build of torch that supports it."
+        f"device={device!r} is not available on this machine, which has "
+        f"{_available()}; use device='auto', or a build of torch that supports it."
     )
+
+
+def _available():
+    """The names of the devices of this machine, for the error texts."""
+    names = ["cpu", *(["mps"] if _is_available("mps") else [])]
+    if _is_available("cuda"):
+        names += [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    return ", ".join(map(repr, names))
 
 
 def _is_available(kind, index=0):

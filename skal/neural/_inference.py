@@ -15,22 +15,46 @@ _CPU_TOKENS = 2048
 _GPU_TOKENS = 32768
 
 
-def run_texts(
+def run_texts(module, forward, texts, tokenizer, *, max_length, **stream):
+    """Run a module over texts and collect what it returns, rows in input order.
+
+    Each distinct text passes the module once. The distinct texts are sorted by token
+    count, then by text, so a result does not depend on the order of the rows.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    forward : callable
+    texts : ndarray of shape (n,), dtype object
+    tokenizer : transformers tokenizer
+    max_length : int
+    **stream
+        What `run_table` takes.
+
+    Returns
+    -------
+    outputs : dict of ndarray of shape (n, ...)
+        Floating point outputs are float32.
+    """
+    distinct, inverse = np.unique(texts, return_inverse=True)
+    table = TokenTable(distinct, tokenizer, max_length=max_length, module=module)
+    outputs = run_table(module, forward, table, **stream)
+    return {name: values[inverse] for name, values in outputs.items()}
+
+
+def run_table(
     module,
     forward,
-    texts,
-    tokenizer,
+    table,
     *,
-    max_length,
     max_batch_tokens="auto",
     mixed_precision=None,
     verbose=0,
 ):
-    """Run a module over texts and collect what it returns, rows in input order.
+    """Run a module over the rows of a token table.
 
-    Each distinct text passes the module once. The distinct texts are sorted by token
-    count, then by text, so a result does not depend on the order of the rows; batches
-    are filled up to a number of padded tokens, longest texts first.
+    The rows are sorted by token count; batches are filled up to a number of padded
+    tokens, longest texts first.
 
     Parameters
     ----------
@@ -39,9 +63,7 @@ def run_texts(
     forward : callable
         ``forward(inputs) -> dict of tensor``, one row per text of the batch and the
         same trailing shape in every batch. `inputs` is a dict of tensors.
-    texts : ndarray of shape (n,), dtype object
-    tokenizer : transformers tokenizer
-    max_length : int
+    table : TokenTable
     max_batch_tokens : int or "auto", default="auto"
         Padded tokens in a batch; "auto" is 2,048 on a CPU and 32,768 on a GPU. A batch
         has at least one and at most 512 rows.
@@ -59,8 +81,6 @@ def run_texts(
     Memory: the token ids, the outputs and the activations of one batch. When a batch
     does not fit on the device the budget is halved, for it and for what is left.
     """
-    distinct, inverse = np.unique(texts, return_inverse=True)
-    table = TokenTable(distinct, tokenizer, max_length=max_length, module=module)
     device = next(module.parameters()).device
     if max_batch_tokens == "auto":
         max_batch_tokens = _CPU_TOKENS if device.type == "cpu" else _GPU_TOKENS
@@ -80,7 +100,7 @@ def run_texts(
                     outputs[name] = np.empty(shape, dtype=values.dtype)
                 outputs[name][rows] = values
             bar.update(len(rows))
-    return {name: values[inverse] for name, values in outputs.items()}
+    return outputs
 
 
 def _batches(step, lengths, budget):

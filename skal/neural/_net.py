@@ -10,6 +10,7 @@ from skorch import NeuralNetClassifier
 from skorch.utils import TeeGenerator
 
 from skal.neural._device import on_cpu
+from skal.neural._dynamics import TrainingDynamics
 from skal.neural._precision import autocast, grad_scaler
 from skal.neural._tokens import as_it_is
 
@@ -19,7 +20,7 @@ class TransformerNet(NeuralNetClassifier):
 
     AdamW without weight decay on biases and normalisation weights, a linear warm-up
     followed by a linear decay or a constant learning rate, gradient clipping and,
-    optionally, mixed precision. Trains on a `TokenDataset`.
+    optionally, mixed precision. Trains on a `TokenDataset`; `dynamics_` records it.
 
     Parameters
     ----------
@@ -92,6 +93,13 @@ class TransformerNet(NeuralNetClassifier):
         super().on_train_begin(net, X=X, y=y, **kwargs)
         self.steps_done_ = 0
         self.scaler_ = grad_scaler(torch.device(self.device), self.mixed_precision)
+        self.dynamics_ = TrainingDynamics(len(X), self.device)
+        self.dataset_ = X
+
+    def on_epoch_end(self, net, **kwargs):
+        """Close the epoch's record."""
+        super().on_epoch_end(net, **kwargs)
+        self.dynamics_.end_epoch()
 
     def train_step(self, batch, **fit_params):
         """One optimiser step on one batch."""
@@ -101,6 +109,7 @@ class TransformerNet(NeuralNetClassifier):
         inputs, codes = batch
         with autocast(torch.device(self.device), self.mixed_precision):
             logits = self.infer(inputs, **fit_params)
+        self.dynamics_.record(self.dataset_.rows, logits, codes)
         loss = self.get_loss(logits.float(), codes, X=inputs, training=True)
         self.scaler_.scale(loss).backward()
         self.scaler_.unscale_(self.optimizer_)
@@ -130,7 +139,7 @@ class TransformerNet(NeuralNetClassifier):
         """Remove all that only training needs."""
         super().trim_for_prediction()
         self.module_.zero_grad(set_to_none=True)
-        self.scaler_ = None
+        self.scaler_ = self.dynamics_ = self.dataset_ = None
         self.module = None
 
     def __getstate__(self):

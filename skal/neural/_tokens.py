@@ -4,10 +4,12 @@
 """Texts tokenised once, kept flat, padded batch by batch."""
 
 import itertools
+import warnings
 
 import numpy as np
 import torch
 
+from skal.exceptions import TruncationWarning
 from skal.neural._transformer_module import n_positions
 
 _CHUNK = 1000
@@ -31,21 +33,40 @@ class TokenTable:
     Attributes
     ----------
     lengths : ndarray of shape (n,), dtype int64
-        Token counts, special tokens included.
+        Token counts, special tokens included; at least 1.
+    max_length : int
+        The number of tokens that longer texts were cut to.
+
+    Warns
+    -----
+    TruncationWarning
+        Once, with their number, if texts are cut shorter than `max_length` asks for
+        because the model has fewer positions.
     """
 
     def __init__(self, texts, tokenizer, *, max_length, module):
         limits = (max_length, tokenizer.model_max_length, n_positions(module))
         self.max_length = min(limit for limit in limits if limit is not None)
         self._pads = {
-            "input_ids": tokenizer.pad_token_id,
+            "input_ids": tokenizer.pad_token_id or 0,
             "token_type_ids": tokenizer.pad_token_type_id,
         }
         self._left = tokenizer.padding_side == "left"
-        self._tokenize(texts, tokenizer)
+        n_cut = self._tokenize(texts, tokenizer, count=self.max_length < max_length)
+        if module.network.config.is_encoder_decoder:
+            self._keep_last_end(tokenizer)
+        if n_cut:
+            warnings.warn(
+                f"{n_cut} of {len(texts)} texts were cut to {self.max_length} tokens: "
+                f"the model has no more positions, and max_length={max_length}. Split "
+                "long texts, use a model with more positions, or lower max_length.",
+                TruncationWarning,
+                stacklevel=2,
+            )
 
-    def _tokenize(self, texts, tokenizer):
-        lengths, values = [], {}
+    def _tokenize(self, texts, tokenizer, *, count):
+        """Fill the flat arrays; return how many texts were cut, if asked to count."""
+        lengths, values, n_cut = [], {}, 0
         for start in range(0, len(texts), _CHUNK):
             encoded = tokenizer(
                 [_encodable(text) for text in texts[start : start + _CHUNK]],
@@ -53,6 +74,8 @@ class TokenTable:
                 max_length=self.max_length,
                 return_attention_mask=False,
             )
+            n_cut += _n_cut(encoded, self.max_length) if count else 0
+            _fill_empty(encoded, tokenizer)
             lengths.extend(map(len, encoded["input_ids"]))
             for key, rows in encoded.items():
                 flat = np.fromiter(itertools.chain.from_iterable(rows), np.int32)
@@ -60,9 +83,30 @@ class TokenTable:
         self.lengths = np.array(lengths, dtype=np.int64)
         self._starts = np.cumsum(self.lengths) - self.lengths
         self._values = {key: np.concatenate(flat) for key, flat in values.items()}
+        return n_cut
+
+    def _keep_last_end(self, tokenizer):
+        """Leave one end token per text: encoder-decoders find a text's end by it."""
+        ids = self._values["input_ids"]
+        inner = ids == tokenizer.eos_token_id
+        inner[self._starts + self.lengths - 1] = False
+        ids[inner] = tokenizer.unk_token_id
 
     def __len__(self):
         return len(self.lengths)
+
+    def values(self, key):
+        """One model input of all tokens, rows one after the other."""
+        return self._values[key]
+
+    def add(self, key, values):
+        """Give every token one more input: a flat array like those of `values`."""
+        self._values[key] = values
+
+    def row_and_position(self):
+        """The row of each token and its position in the row: two flat int64 arrays."""
+        row = np.repeat(np.arange(len(self)), self.lengths)
+        return row, np.arange(len(row)) - self._starts[row]
 
     def batch(self, rows):
         """The model inputs of some rows, padded to the longest of them.
@@ -94,6 +138,26 @@ def _encodable(text):
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+def _n_cut(encoded, max_length):
+    """How many texts lost tokens. A slow tokenizer counts those that just fit too."""
+    full = [
+        row for row, ids in enumerate(encoded["input_ids"]) if len(ids) == max_length
+    ]
+    if not encoded.encodings:
+        return len(full)
+    return sum(bool(encoded.encodings[row].overflowing) for row in full)
+
+
+def _fill_empty(encoded, tokenizer):
+    """Give a text without any token one: its beginning, its end or padding."""
+    special = (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
+    stand_in = next((token for token in special if token is not None), 0)
+    for row, ids in enumerate(encoded["input_ids"]):
+        if not ids:
+            for key, rows in encoded.items():
+                rows[row] = [stand_in if key == "input_ids" else 0]
+
+
 class TokenDataset(torch.utils.data.Dataset):
     """A token table and its class codes; a DataLoader gets whole padded batches.
 
@@ -101,10 +165,16 @@ class TokenDataset(torch.utils.data.Dataset):
     ----------
     table : TokenTable
     codes : ndarray of shape (n,), dtype int64
+
+    Attributes
+    ----------
+    rows : list of int
+        The rows of the batch handed out last.
     """
 
     def __init__(self, table, codes):
         self.table = table
+        self.rows = []
         self.codes = torch.from_numpy(codes)
 
     def __len__(self):
@@ -114,6 +184,7 @@ class TokenDataset(torch.utils.data.Dataset):
         return self.__getitems__([row])
 
     def __getitems__(self, rows):
+        self.rows = rows
         return self.table.batch(rows), self.codes[rows]
 
 

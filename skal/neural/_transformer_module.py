@@ -3,11 +3,18 @@
 
 """Transformers as plain torch modules: tensors in, one tensor out."""
 
+import contextlib
+
 import torch
 
 
 class SequenceClassifier(torch.nn.Module):
     """A transformer with a classification head whose `forward` returns the logits.
+
+    A text is represented by its first token ([CLS]) in an encoder, by its last token in
+    a decoder (a linear `score` layer on every token) and by its end-of-sequence token
+    in an encoder-decoder. The last token of a decoder is the last one attended to,
+    whatever its id and on whichever side the padding is.
 
     Parameters
     ----------
@@ -19,46 +26,89 @@ class SequenceClassifier(torch.nn.Module):
         super().__init__()
         self.network = network
 
+    @property
+    def is_decoder(self):
+        """Whether the logits are made from the last token."""
+        score = getattr(self.network, "score", None)
+        return isinstance(score, torch.nn.Linear) and not self._is_encoder_decoder
+
+    @property
+    def _is_encoder_decoder(self):
+        return bool(getattr(self.network.config, "is_encoder_decoder", False))
+
     def forward(self, **inputs):
         """Logits of shape (n_rows, n_classes)."""
-        return self.network(**inputs).logits
+        return self._run(inputs)[0]["logits"]
 
-    def forward_outputs(self, inputs, *, embedding=False):
-        """Logits and, if asked for, what the last linear layer made them from.
+    def _run(self, inputs, **options):
+        """The logits in a dict, and all that the network returned."""
+        if not self.is_decoder:
+            output = self.network(**inputs, **options)
+            return {"logits": output.logits}, output
+        output = self.network.base_model(**inputs, **options)
+        last = _at(output.last_hidden_state, last_token(inputs["attention_mask"]))
+        return {"logits": self.network.score(last)}, output
+
+    def forward_outputs(self, inputs, *, embedding=False, hidden_states=False):
+        """Logits and, if asked for, what they were made from.
 
         Parameters
         ----------
         inputs : dict of tensor
         embedding : bool, default=False
+        hidden_states : bool, default=False
 
         Returns
         -------
         outputs : dict of tensor
-            "logits" of shape (n_rows, n_classes) and "embedding" of shape (n_rows, d),
-            with ``logits == embedding @ W.T + b`` for the last layer's W and b.
+            "logits" of shape (n_rows, n_classes); "embedding" of shape (n_rows, d),
+            with ``logits == embedding @ W.T + b`` for the last layer's W and b;
+            "hidden_states" of shape (n_rows, n_layers + 1, d), the state of the token
+            that stands for the text after the embedding and after each layer.
         """
-        if not embedding:
-            return {"logits": self(**inputs)}
+        run = self._run_and_catch if embedding else self._run
+        if not hidden_states:
+            return run(inputs)[0]
+        with _left_as_it_was(self):
+            found, output = run(inputs, output_hidden_states=True)
+        return found | {"hidden_states": self._states(inputs, output)}
+
+    def _run_and_catch(self, inputs, **options):
+        """The same, with the input of the last linear layer."""
         caught = []
         hook = self.last_linear.register_forward_pre_hook(
             lambda layer, args: caught.append(args[0])
         )
         try:
-            logits = self(**inputs)
+            found, output = self._run(inputs, **options)
         finally:
             hook.remove()
         if len(caught) != 1 or caught[0].ndim != 2:
             raise ValueError(
                 "An embedding is the input of the last linear layer, one vector per "
                 f"text. {type(self.network).__name__} feeds that layer "
-                f"{[tuple(tensor.shape) for tensor in caught]}; use a checkpoint with "
-                "an encoder architecture such as BERT, DistilBERT or RoBERTa."
+                f"{[tuple(tensor.shape) for tensor in caught]}; use an encoder such as "
+                "BERT, a decoder such as GPT-2 or an encoder-decoder such as T5."
             )
-        return {"logits": logits, "embedding": caught[0]}
+        return found | {"embedding": caught[0]}, output
+
+    def _states(self, inputs, output):
+        if self._is_encoder_decoder:
+            layers = output.decoder_hidden_states
+            is_end = inputs["input_ids"] == self.network.config.eos_token_id
+            token = last_token(is_end)
+        elif self.is_decoder:
+            layers, token = output.hidden_states, last_token(inputs["attention_mask"])
+        else:
+            layers, token = output.hidden_states, torch.zeros_like(inputs["input_ids"])
+            token = token[:, 0]
+        return torch.stack([_at(states, token) for states in layers], dim=1)
 
     @property
     def last_linear(self):
         """The linear layer that makes the logits."""
+        if self.is_decoder:
+            return self.network.score
         n_classes = self.network.config.num_labels
         layers = [
             layer
@@ -72,6 +122,32 @@ class SequenceClassifier(torch.nn.Module):
                 "outputs; use a checkpoint with an encoder architecture such as BERT."
             )
         return layers[-1]
+
+
+def last_token(is_token):
+    """The column of the last token of each row; 0 in a row that has none."""
+    column = torch.arange(is_token.shape[1], device=is_token.device)
+    return (is_token * column).argmax(dim=1)
+
+
+def _at(states, token):
+    """The state of one token per row: (n, L, d) and (n,) to (n, d)."""
+    return states[torch.arange(len(states), device=states.device), token]
+
+
+@contextlib.contextmanager
+def _left_as_it_was(module):
+    """Remove the hooks that transformers leaves behind: they cannot be pickled."""
+    parts = list(module.modules())
+    before = [(set(vars(part)), set(part._forward_hooks)) for part in parts]
+    try:
+        yield
+    finally:
+        for part, (names, hooks) in zip(parts, before, strict=True):
+            for name in set(vars(part)) - names:
+                delattr(part, name)
+            for hook in set(part._forward_hooks) - hooks:
+                del part._forward_hooks[hook]
 
 
 class SentenceModule(torch.nn.Module):
@@ -105,10 +181,19 @@ class SentenceModule(torch.nn.Module):
         return vectors
 
 
+# What models call their table of one learned vector per position.
+_POSITION_TABLES = ("position_embeddings", "wpe", "embed_positions")
+
+
 def n_positions(module):
-    """How many tokens a module has positions for; None if it sets no limit."""
+    """How many tokens a module has positions for; None if it sets no limit.
+
+    Relative and rotary positions set none.
+    """
     for name, layer in module.named_modules():
-        if name.endswith("position_embeddings") and hasattr(layer, "num_embeddings"):
+        if name.endswith(_POSITION_TABLES) and hasattr(layer, "num_embeddings"):
             padding = getattr(layer, "padding_idx", None)
-            return layer.num_embeddings - (0 if padding is None else padding + 1)
+            in_table = layer.num_embeddings - (0 if padding is None else padding + 1)
+            promised = getattr(module.network.config, "max_position_embeddings", None)
+            return in_table if promised is None else min(in_table, promised)
     return None

@@ -4,6 +4,7 @@
 """Estimators that know transformers: classifiers and encoders of text."""
 
 from skal.text._classifier import TransformerClassifier
+from skal.text._dense import DenseClassifier
 from skal.text._encoder import SentenceEncoder
 
-__all__ = ["SentenceEncoder", "TransformerClassifier"]
+__all__ = ["DenseClassifier", "SentenceEncoder", "TransformerClassifier"]

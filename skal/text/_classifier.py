@@ -7,11 +7,10 @@ import os
 from numbers import Integral, Real
 
 import numpy as np
-from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import check_is_fitted
 
-from skal.text._encoder import SentenceEncoder
+from skal.text._prediction import PredictionMixin
+from skal.text._pretrained import PretrainedMixin
 from skal.text._tags import text_tags
 from skal.text._training import build_net, completed_epochs, fit_classes, load
 from skal.utils._interrupt import reraise_interrupt
@@ -19,10 +18,10 @@ from skal.utils._random import draw_seed
 from skal.utils._sklearn import Interval, StrOptions, fit_context
 from skal.utils._validation import check_labels, check_texts
 
-_OUTPUTS = ("proba", "logits", "embedding")
 
-
-class TransformerClassifier(ClassifierMixin, BaseEstimator):
+class TransformerClassifier(
+    PredictionMixin, PretrainedMixin, ClassifierMixin, BaseEstimator
+):
     """Fine-tune a pretrained transformer to classify texts.
 
     Raw texts in, a scikit-learn classifier outside: it can be cloned, searched over,
@@ -32,12 +31,14 @@ class TransformerClassifier(ClassifierMixin, BaseEstimator):
     ----------
     model : str or path-like, default="bert-base-uncased"
         A local checkpoint folder or the name of a model on the Hugging Face hub; any
-        checkpoint that ``AutoModelForSequenceClassification`` loads.
+        checkpoint that ``AutoModelForSequenceClassification`` loads: encoders (BERT,
+        RoBERTa, ALBERT, DeBERTa, ...), decoders (GPT-2, ...) and encoder-decoders (T5).
     classes : array-like of shape (n_classes,), default=None
         All labels that may ever occur. None means those in y. A small labelled set
         often lacks a class that the pool has.
     max_length : int, default=128
-        Tokens after which a text is cut, or fewer where the model has fewer positions.
+        Tokens after which a text is cut. Where the model has fewer positions it is cut
+        to those, and a TruncationWarning says of how many texts this is true.
     lr : float, default=5e-5
         The highest learning rate of AdamW.
     max_epochs : int, default=10
@@ -61,6 +62,10 @@ class TransformerClassifier(ClassifierMixin, BaseEstimator):
     mixed_precision : {"bf16", "fp16"} or None, default=None
         Arithmetic of the forward passes, in training and in prediction. None is
         float32. Lower precision moves probabilities by about 0.01.
+    compile : bool, default=False
+        Whether ``torch.compile`` compiles the encoder, at the first batch of training
+        and of prediction. That takes up to a minute (again in each process that loads
+        a pickle) and a compiler; on a CPU it gains nothing.
     max_batch_tokens : int or "auto", default="auto"
         Padded tokens in a batch of prediction. "auto" is 2,048 on a CPU and 32,768 on
         a GPU.
@@ -91,6 +96,13 @@ class TransformerClassifier(ClassifierMixin, BaseEstimator):
         Epochs completed in the last `fit`.
     n_steps_ : int
         Optimiser steps taken in the last `fit`.
+    training_dynamics_ : Bunch
+        What the model thought of each training row in each epoch of the last `fit`:
+        ``gold_proba``, the probability of the label it was given, float32, and
+        ``correct``, whether that was the most probable class, bool, both of shape
+        (`n_epochs_`, n), columns in the order of the rows given to `fit`. Recorded
+        during the epoch, as in the code of [3]_: with dropout, from the batch's own
+        logits, before the step that the batch leads to.
 
     See Also
     --------
@@ -116,6 +128,9 @@ class TransformerClassifier(ClassifierMixin, BaseEstimator):
     .. [2] P. Lesci and A. Vlachos. AnchorAL: Computationally Efficient Active Learning
        for Large and Imbalanced Datasets. NAACL 2024.
        :doi:`10.18653/v1/2024.naacl-long.467`
+    .. [3] S. Swayamdipta, R. Schwartz, N. Lourie, Y. Wang, H. Hajishirzi, N. A. Smith
+       and Y. Choi. Dataset Cartography: Mapping and Diagnosing Datasets with Training
+       Dynamics. EMNLP 2020. :doi:`10.18653/v1/2020.emnlp-main.746`
 
     Examples
     --------
@@ -138,6 +153,7 @@ class TransformerClassifier(ClassifierMixin, BaseEstimator):
         "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
         "device": [str],
         "mixed_precision": [StrOptions({"bf16", "fp16"}), None],
+        "compile": ["boolean"],
         "max_batch_tokens": [
             StrOptions({"auto"}),
             Interval(Integral, 1, None, closed="left"),
@@ -164,6 +180,7 @@ class TransformerClassifier(ClassifierMixin, BaseEstimator):
         max_grad_norm=1.0,
         device="auto",
         mixed_precision=None,
+        compile=False,
         max_batch_tokens="auto",
         warm_start=False,
         callbacks=None,
@@ -183,6 +200,7 @@ class TransformerClassifier(ClassifierMixin, BaseEstimator):
         self.max_grad_norm = max_grad_norm
         self.device = device
         self.mixed_precision = mixed_precision
+        self.compile = compile
         self.max_batch_tokens = max_batch_tokens
         self.warm_start = warm_start
         self.callbacks = callbacks
@@ -228,141 +246,17 @@ class TransformerClassifier(ClassifierMixin, BaseEstimator):
             net = build_net(self, module, len(X), len(classes), device)
             net.fit(neural.TokenDataset(table, np.searchsorted(classes, y)), None)
         history = completed_epochs(net)
+        dynamics = net.dynamics_.arrays(len(history))
         net.trim_for_prediction()
         self.classes_ = classes
         self.tokenizer_ = tokenizer
         self.history_ = history
         self.n_epochs_ = len(history)
         self.n_steps_ = net.steps_done_
+        self.training_dynamics_ = dynamics
         self.net_ = net
+        self._fit_seed = seed
         return self
-
-    def predict_outputs(self, X, outputs):
-        """Everything the fitted model says about texts, in one forward pass.
-
-        Parameters
-        ----------
-        X : sequence of str of length n
-            List, tuple, array, pandas or polars Series, Arrow array.
-        outputs : iterable of {"proba", "logits", "embedding"}
-            What to return.
-
-        Returns
-        -------
-        values : dict of ndarray
-            One entry per name asked for, rows in the order of X:
-
-            * "proba": class probabilities of shape (n, n_classes), float64;
-            * "logits": what the softmax turns into them, (n, n_classes), float64;
-            * "embedding": input of the last linear layer of the head, (n, d), float32,
-              so that ``logits = embedding @ W.T + b``.
-
-        Raises
-        ------
-        ValueError
-            If X is empty or holds something that is not a str, if a name is unknown,
-            or if the architecture has no such embedding.
-
-        Notes
-        -----
-        Each distinct text passes the model once, whatever is asked for; equal texts
-        have equal outputs.
-        """
-        check_is_fitted(self)
-        outputs = self._check_outputs(outputs)
-        streamed = self._stream(check_texts(X), embedding="embedding" in outputs)
-        logits = streamed["logits"].astype(np.float64)
-        values = {"logits": logits, "embedding": streamed.get("embedding")}
-        if "proba" in outputs:
-            values["proba"] = softmax(logits, axis=1)
-        return {name: values[name] for name in outputs}
-
-    def _check_outputs(self, outputs):
-        outputs = [outputs] if isinstance(outputs, str) else list(outputs)
-        unknown = [name for name in outputs if name not in _OUTPUTS]
-        if unknown:
-            raise ValueError(
-                f"outputs must be names out of {list(_OUTPUTS)}. Got {unknown}."
-            )
-        return outputs
-
-    def _stream(self, X, *, embedding):
-        from skal import neural
-
-        device = neural.resolve_device(self.device, fallback=True)
-        module = self.net_.module_.to(device)
-        return neural.run_texts(
-            module,
-            lambda inputs: module.forward_outputs(inputs, embedding=embedding),
-            X,
-            self.tokenizer_,
-            max_length=self.max_length,
-            max_batch_tokens=self.max_batch_tokens,
-            mixed_precision=self.mixed_precision,
-            verbose=self.verbose,
-        )
-
-    def predict_proba(self, X):
-        """Class probabilities.
-
-        Parameters
-        ----------
-        X : sequence of str of length n
-            Texts.
-
-        Returns
-        -------
-        proba : ndarray of shape (n, n_classes), dtype float64
-            Columns in the order of `classes_`; rows sum to 1.
-        """
-        return self.predict_outputs(X, ["proba"])["proba"]
-
-    def predict(self, X):
-        """The most probable class of each text.
-
-        Parameters
-        ----------
-        X : sequence of str of length n
-            Texts.
-
-        Returns
-        -------
-        labels : ndarray of shape (n,)
-            Elements of `classes_`.
-        """
-        logits = self.predict_outputs(X, ["logits"])["logits"]
-        return self.classes_[logits.argmax(axis=1)]
-
-    def embed(self, X):
-        """The classifier's own, fine-tuned, representation of each text.
-
-        Parameters
-        ----------
-        X : sequence of str of length n
-            Texts.
-
-        Returns
-        -------
-        embedding : ndarray of shape (n, d), dtype float32
-            The input of the last linear layer of the classification head.
-        """
-        return self.predict_outputs(X, ["embedding"])["embedding"]
-
-    def pretrained_encoder(self):
-        """The checkpoint before any training, as an encoder. Works before `fit`.
-
-        Returns
-        -------
-        encoder : SentenceEncoder
-            Unfitted; same model, `max_length`, `device` and `max_batch_tokens`.
-        """
-        return SentenceEncoder(
-            self.model,
-            max_length=self.max_length,
-            device=self.device,
-            max_batch_tokens=self.max_batch_tokens,
-            verbose=self.verbose,
-        )
 
     def __sklearn_tags__(self):
         return text_tags(super().__sklearn_tags__())

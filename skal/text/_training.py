@@ -20,9 +20,9 @@ def fit_classes(clf, y):
     check_known_labels(y, classes.tolist())
     if len(classes) < 2:
         raise ValueError(
-            "TransformerClassifier needs at least two classes. Got one class: "
-            f"{classes.tolist()}; add texts of another class, or name all classes "
-            "that may occur in the parameter `classes`."
+            f"{type(clf).__name__} needs at least two classes. Got one class: "
+            f"{classes.tolist()}; add rows of another class, or name all classes that "
+            "may occur in the parameter `classes`."
         )
     return classes
 
@@ -59,6 +59,8 @@ def load(clf, n_classes):
         pad_token_id=tokenizer.pad_token_id,
         verbose=clf.verbose,
     )
+    if module.is_decoder:  # its positions count from the first token of a batch's row
+        tokenizer.padding_side = "right"
     return tokenizer, module
 
 
@@ -68,6 +70,7 @@ def build_net(clf, module, n_rows, n_classes, device):
 
     steps_per_epoch = math.ceil(n_rows / clf.batch_size)
     n_epochs = max(clf.max_epochs, math.ceil(clf.min_steps / steps_per_epoch))
+    neural.set_compiled(module, clf.compile)
     silent = {} if clf.verbose else {"callbacks__print_log": None}
     return neural.TransformerNet(
         module,

@@ -22,7 +22,8 @@ CAPABILITIES = {
     ),
     "samples": (
         "sample_proba",
-        "use a classifier that draws several probabilities per row",
+        "use skal.TransformerClassifier, skal.text.DenseClassifier or another "
+        "classifier that draws several probabilities per row",
     ),
     "encoding": (
         "pretrained_encoder",

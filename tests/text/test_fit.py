@@ -3,7 +3,10 @@
 
 """Training: what is learned, how long, with which numbers, and what survives."""
 
+import pickle
+import shutil
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +16,7 @@ from sklearn.exceptions import NotFittedError
 from skorch.callbacks import Callback, EarlyStopping
 from transformers import DistilBertConfig
 
-from skal.exceptions import ModelNotFoundError
+from skal.exceptions import ModelNotFoundError, TruncationWarning
 from skal.neural._net import TransformerNet, learning_rate_factor
 from skal.text import TransformerClassifier
 
@@ -217,19 +220,57 @@ def test_mixed_precision_trains_and_predicts(
     assert next(clf.net_.module_.parameters()).dtype == torch.float32
 
 
-def test_long_texts_are_cut_to_the_positions_of_the_model(
-    make_classifier, fitted, toy_texts
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of torch's own making; needs a C++ compiler
+def test_a_compiled_model_trains_and_predicts(make_classifier, toy_texts):
+    X, y = toy_texts
+    clf = make_classifier(compile=True).fit(X, y)
+    outputs = ["proba", "embedding", "hidden_states", "samples"]
+    found = clf.predict_outputs(X, outputs, n_samples=2)
+    assert clf.score(X, y) > 0.9
+    assert found["samples"].std(axis=0).max() > 1e-3
+    loaded = pickle.loads(pickle.dumps(clf)).set_params(compile=False)
+    plain = loaded.predict_outputs(X, ["proba", "hidden_states"])
+    for name, values in plain.items():
+        np.testing.assert_allclose(values, found[name], atol=1e-4)
+
+
+def test_texts_beyond_the_positions_are_cut_counted_and_told_once_a_call(
+    make_classifier, toy_texts
 ):
     X, y = toy_texts
     long = "good movie " * 100
+    fits = "good " * 62  # and two special tokens
     clf = make_classifier(max_length=512, max_epochs=1)
-    clf.fit([*X, long], [*y, "pos"])
-    assert clf.predict_proba([long]).shape == (1, 2)
-    short = clone(clf).set_params(max_length=4).fit(X, y)
+    match = "^2 of 83 texts were cut to 64 tokens: .* max_length=512"
+    with pytest.warns(TruncationWarning, match=match) as caught:
+        clf.fit([*X, long, fits, long + "x"], [*y, "pos", "pos", "pos"])
+    assert len(caught) == 1
+    with pytest.warns(TruncationWarning, match="^1 of 2 texts"):
+        assert clf.predict_proba([long, "good"]).shape == (2, 2)
+    clf.predict([fits])  # no warning
+    clf.set_params(max_length=64).predict([long])  # as it was asked for
+
+
+def test_long_texts_are_cut_to_max_length(make_classifier, toy_texts):
+    X, y = toy_texts
+    short = make_classifier(max_length=4, max_epochs=1).fit(X, y)
     assert short.predict_proba(["good movie the"]).shape == (1, 2)
     np.testing.assert_array_equal(
         short.predict_proba(["good movie the"]), short.predict_proba(["good movie bad"])
     )
+
+
+def test_a_folder_without_a_tokenizer_is_refused(
+    tiny_checkpoint, make_classifier, toy_texts, tmp_path
+):
+    # transformers would make up a tokenizer that knows no word
+    for file in Path(tiny_checkpoint).iterdir():
+        if "token" not in file.name:
+            shutil.copy(file, tmp_path)
+    with pytest.raises(ModelNotFoundError, match="has no tokenizer") as caught:
+        make_classifier().set_params(model=tmp_path).fit(*toy_texts)
+    assert str(tmp_path) in str(caught.value)
 
 
 @pytest.mark.parametrize("module", ["empty", "absent"])
@@ -279,14 +320,21 @@ def test_verbose_prints_a_line_per_epoch(make_classifier, toy_texts, capfd):
         ({"mixed_precision": "int8"}, "'mixed_precision' parameter"),
         ({"warmup_ratio": 1.5}, "'warmup_ratio' parameter"),
         ({"model": 3}, "'model' parameter"),
-        ({"device": "gpu"}, "device must be 'auto'"),
-        ({"device": "cuda:99"}, "not available on this machine"),
+        ({"device": "gpu"}, "device must be 'auto' .* this machine has 'cpu'"),
+        ({"device": "cuda:99"}, "not available on this machine, which has 'cpu'"),
     ],
 )
 def test_bad_parameters_are_refused_in_fit(make_classifier, toy_texts, params, match):
     clf = make_classifier().set_params(**params)
     with pytest.raises(ValueError, match=match):
         clf.fit(*toy_texts)
+
+
+def test_an_unknown_device_is_refused_before_any_work(toy_texts):
+    clf = TransformerClassifier("nowhere", device="gpu")
+    for ask in (lambda: clf.fit(*toy_texts), lambda: clf.token_surprisal(["good"])):
+        with pytest.raises(ValueError, match="device must be 'auto'"):
+            ask()
 
 
 def test_accepts_a_path_object(tiny_checkpoint, fitted, toy_texts, tmp_path):

@@ -1,0 +1,147 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""A multi-layer perceptron on vectors: module, dataset, streamed forward pass."""
+
+import itertools
+
+import numpy as np
+import torch
+
+_MAX_ROWS = 1024
+
+
+class DenseModule(torch.nn.Module):
+    """Linear, ReLU and dropout for each hidden layer, then a linear layer.
+
+    Parameters
+    ----------
+    n_features : int
+    hidden_layer_sizes : sequence of int, at least one
+    n_classes : int
+    dropout : float
+    """
+
+    def __init__(self, n_features, hidden_layer_sizes, n_classes, dropout):
+        super().__init__()
+        self.sizes = [int(size) for size in hidden_layer_sizes]
+        pairs = itertools.pairwise([n_features, *self.sizes])
+        self.hidden = torch.nn.ModuleList(torch.nn.Linear(*pair) for pair in pairs)
+        self.dropout = torch.nn.Dropout(dropout)
+        self.last_linear = torch.nn.Linear(self.sizes[-1], n_classes)
+
+    def forward(self, X):
+        """Logits of shape (n_rows, n_classes)."""
+        return self.forward_outputs(X)["logits"]
+
+    def forward_outputs(self, X, *, embedding=False, masks=None):
+        """Logits and, if asked for, what else a batch of rows gives in the same pass.
+
+        Parameters
+        ----------
+        X : tensor of shape (n_rows, n_features)
+        embedding : bool, default=False
+        masks : tensor of shape (n_samples, sum of the hidden sizes), default=None
+            Dropout masks. One mask is one network: it is applied to all rows.
+
+        Returns
+        -------
+        outputs : dict of tensor
+            "logits" (n_rows, n_classes), "embedding" (n_rows, size of the last hidden
+            layer), "samples" (n_rows, n_samples, n_classes): the logits of each mask.
+        """
+        first = self.hidden[0](X).relu()
+        encoded = self.dropout(first)
+        for layer in self.hidden[1:]:
+            encoded = self.dropout(layer(encoded).relu())
+        outputs = {"logits": self.last_linear(encoded)}
+        if embedding:
+            outputs["embedding"] = encoded
+        if masks is not None:
+            draws = [self._draw(first, mask.split(self.sizes)) for mask in masks]
+            outputs["samples"] = torch.stack(draws, dim=1)
+        return outputs
+
+    def _draw(self, first, masks):
+        X = first * masks[0]
+        for layer, mask in zip(self.hidden[1:], masks[1:], strict=True):
+            X = layer(X).relu() * mask
+        return self.last_linear(X)
+
+    def draw_masks(self, n_samples, rng):
+        """Dropout masks, kept entries scaled up: (n_samples, sum of hidden sizes).
+
+        The first masks are the same whatever `n_samples` is.
+        """
+        rate = self.dropout.p
+        kept = rng.random_sample((n_samples, sum(self.sizes))) >= rate
+        masks = torch.from_numpy((kept / (1 - rate)).astype(np.float32))
+        return masks.to(self.last_linear.weight.device)
+
+
+class VectorDataset(torch.utils.data.Dataset):
+    """Vectors and their class codes; a DataLoader gets whole batches.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, n_features), dtype float32
+    codes : ndarray of shape (n,), dtype int64
+
+    Attributes
+    ----------
+    rows : list of int
+        The rows of the batch handed out last.
+    """
+
+    def __init__(self, X, codes):
+        self.X = X
+        self.rows = []
+        self.codes = torch.from_numpy(codes)
+
+    def __len__(self):
+        return len(self.X)
+
+    def __getitem__(self, row):
+        return self.__getitems__([row])
+
+    def __getitems__(self, rows):
+        self.rows = rows
+        return torch.from_numpy(self.X[rows]), self.codes[rows]
+
+
+def run_vectors(module, forward, X):
+    """Run a module over vectors and collect what it returns, rows in order.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Put in evaluation mode; runs on the device it lies on.
+    forward : callable
+        ``forward(X) -> dict of tensor``, one row per row of the batch.
+    X : ndarray of shape (n, n_features), dtype float32
+
+    Returns
+    -------
+    outputs : dict of ndarray of shape (n, ...)
+
+    Notes
+    -----
+    Memory: the outputs and the activations of one batch of at most 1,024 rows. When a
+    batch does not fit on the device it is halved, for good.
+    """
+    device = next(module.parameters()).device
+    module.eval()
+    parts, start, size = [], 0, _MAX_ROWS
+    while start < len(X):
+        try:
+            with torch.inference_mode():
+                batch = torch.tensor(X[start : start + size], device=device)
+                found = {key: value.cpu() for key, value in forward(batch).items()}
+        except torch.OutOfMemoryError:
+            if size == 1:
+                raise
+            size //= 2
+            continue
+        parts.append(found)
+        start += size
+    return {key: torch.cat([part[key] for part in parts]).numpy() for key in parts[0]}
