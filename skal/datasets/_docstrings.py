@@ -3,6 +3,7 @@
 
 """Real sentences from the docstrings of installed packages."""
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import re
@@ -218,12 +219,16 @@ def _folder(name):
 
 
 def _versions(names):
+    # Before Python 3.11 the mapping lacks packages that are built without setuptools.
     distributions = importlib.metadata.packages_distributions()
-    return {
-        name: importlib.metadata.version(distributions[name][0])
-        for name in names
-        if name in distributions
-    }
+    versions = {}
+    for name in names:
+        distribution = distributions.get(
+            name, [name.replace("sklearn", "scikit-learn")]
+        )
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(distribution[0])
+    return versions
 
 
 def _harvest(folder, mask, min_words, max_words):
