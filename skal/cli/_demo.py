@@ -10,42 +10,29 @@ from typing import NamedTuple
 
 import numpy as np
 from rich.console import Console
-from sklearn.metrics import accuracy_score, f1_score
-from sklearn.model_selection import train_test_split
+from sklearn.metrics import f1_score
 
-from skal import ActiveLearner, TransformerClassifier
+from skal import ActiveLearner
 from skal.cli._checkpoint import build_checkpoint, one_thread
 from skal.cli._screen import Screen, quiet_transformers, save_figure
-from skal.datasets import load_docstrings
+from skal.cli._task import RARE, BalancedClassifier, load_task
 from skal.filters import AnchorAL
 from skal.metrics import learning_curve_auc
 from skal.strategies import Entropy, RandomSampling
+from skal.text import SentenceEncoder
 
 _ACTIVE, _RANDOM = "AnchorAL", "random"
-_SEED_ROWS_PER_CLASS = 5
-# What every installation of skal has, for the short form.
-_SMALL = ["joblib", "numpy", "scipy", "sklearn", "skorch"]
-
-
-class Data(NamedTuple):
-    """Texts and labels: bought at the start, to buy from, to be judged on."""
-
-    X_seed: list
-    y_seed: np.ndarray
-    X_pool: list
-    y_pool: np.ndarray
-    X_test: list
-    y_test: np.ndarray
-    names: list
+_QUICK_ROUNDS = 2
 
 
 class Point(NamedTuple):
     """One learner after one round."""
 
     n_labels: int
-    macro_f1: float
-    accuracy: float
-    seconds: float
+    n_found: int
+    f1: float
+    query_seconds: float
+    fit_seconds: float
 
 
 def run_demo(rounds, n_queries, seed, output, *, quick=False, model=None):
@@ -60,7 +47,7 @@ def run_demo(rounds, n_queries, seed, output, *, quick=False, model=None):
     output : pathlib.Path
         Folder that ``learning_curve.png`` is written to; made if it is missing.
     quick : bool, default=False
-        At most two rounds on the sentences of five packages.
+        At most two rounds.
     model : str or None, default=None
         A checkpoint; None makes a small one on the spot.
 
@@ -70,71 +57,54 @@ def run_demo(rounds, n_queries, seed, output, *, quick=False, model=None):
         The curve of each strategy, from round 0.
     """
     output.mkdir(parents=True, exist_ok=True)
-    rounds = min(rounds, 2) if quick else rounds
+    rounds = min(rounds, _QUICK_ROUNDS) if quick else rounds
     with quiet_transformers(), tempfile.TemporaryDirectory() as folder:
         screen = Screen(Console())
-        data = _load(seed, quick, screen)
+        if model is not None:
+            SentenceEncoder(model).fit()  # a wrong name fails at once
+        task = _load(seed, screen)
         threads = one_thread() if model is None else contextlib.nullcontext()
-        if model is None:
-            model = _make_checkpoint(data, folder, seed, screen)
-        learners = _make_learners(model, n_queries, seed, quick)
         with threads:
-            curves = _run_loops(learners, data, rounds, screen)
-    for name, curve in curves.items():
-        area = learning_curve_auc([point.macro_f1 for point in curve], normalize=True)
-        screen.say(f"Mean macro-F1 along the curve, {name}: {area:.3f}")
-    path = save_figure(curves, output / "learning_curve.png")
-    screen.say(f"Learning curve saved to {path}")
+            classifier = _make_classifier(model, task, folder, seed, screen)
+            learners = _make_learners(classifier, n_queries, seed)
+            curves = _run_loops(learners, task, rounds, screen)
+    screen.say(_conclude(curves, task.y_pool.sum(), seed))
+    path = save_figure(curves, RARE, output / "learning_curve.png")
+    screen.say(f"Picture saved to {path}", wrap=False)
     return curves
 
 
-def _load(seed, quick, screen):
-    with screen.waiting(
-        "Collecting sentences from the docstrings of installed packages"
-    ):
-        bunch = load_docstrings(_SMALL if quick else None, random_state=seed)
-    data = _split(bunch.data, bunch.target, bunch.target_names, seed)
-    counts = np.bincount(bunch.target)
-    classes = ", ".join(f"{n} {c}" for n, c in zip(data.names, counts, strict=True))
-    screen.say(f"{len(bunch.data)} sentences by package: {classes}.")
+def _load(seed, screen):
+    with screen.waiting("Collecting sentences from the docstrings of packages"):
+        task = load_task(seed)
+    n_rare, n = task.y_pool.sum(), len(task.y_pool)
     screen.say(
-        f"{len(data.y_seed)} have a label at the start, {len(data.y_pool)} are in the "
-        f"pool, {len(data.y_test)} are held out as the test set."
+        f"The task: find the sentences that document {RARE} among those that document "
+        "other packages. They come from the docstrings installed here; names of "
+        "packages are masked.\n"
+        f"  pool      {n} sentences without a label, {n_rare} of them {RARE} "
+        f"({n_rare / n:.1%})\n"
+        f"  at start  {len(task.y_seed)} with a label, {task.y_seed.sum()} of them "
+        f"{RARE}\n"
+        f"  test set  {len(task.y_test)} sentences, {task.y_test.sum()} of them {RARE}"
     )
-    return data
+    return task
 
 
-def _split(X, y, names, seed):
-    """Hold out a quarter; of the rest, a few rows of each class are the seed set."""
-    rng = np.random.RandomState(seed)
-    train, test = train_test_split(
-        np.arange(len(y)), test_size=0.25, stratify=y, random_state=rng
-    )
-    by_class = [rng.permutation(train[y[train] == c]) for c in range(len(names))]
-    start = np.concatenate([rows[:_SEED_ROWS_PER_CLASS] for rows in by_class])
-    pool = np.setdiff1d(train, start)
-    parts = (start, pool, test)
-    pairs = [part for rows in parts for part in ([X[i] for i in rows], y[rows])]
-    return Data(*pairs, names)
+def _make_classifier(model, task, folder, seed, screen):
+    """A classifier on `model`, or on a checkpoint made here, which learns faster."""
+    settings = {"max_epochs": 1, "min_steps": 100, "max_length": 64}
+    if model is None:
+        screen.say(
+            "No --model was given: a small BERT is made of the pool's own sentences, "
+            "labels unseen."
+        )
+        model = build_checkpoint(task.X_pool, folder, random_state=seed)
+        settings["lr"] = 1e-3
+    return BalancedClassifier(model, random_state=seed, **settings)
 
 
-def _make_checkpoint(data, folder, seed, screen):
-    screen.say(
-        "No --model was given: making a small BERT whose word vectors come from the "
-        "pool's sentences, labels unseen. (A published checkpoint reads better.)"
-    )
-    return build_checkpoint(data.X_pool, folder, random_state=seed)
-
-
-def _make_learners(model, n_queries, seed, quick):
-    classifier = TransformerClassifier(
-        model,
-        lr=1e-3,
-        max_epochs=5 if quick else 10,
-        min_steps=50 if quick else 150,
-        max_length=64,
-        random_state=seed,
-    )
+def _make_learners(classifier, n_queries, seed):
     strategies = {_ACTIVE: AnchorAL(Entropy()), _RANDOM: RandomSampling()}
     return {
         name: ActiveLearner(
@@ -144,36 +114,56 @@ def _make_learners(model, n_queries, seed, quick):
     }
 
 
-def _run_loops(learners, data, rounds, screen):
+def _run_loops(learners, task, rounds, screen):
     """{name: [Point, ...]}: both learners, round by round, on the same seed set."""
     curves = {name: [] for name in learners}
     with screen.table(curves, rounds + 1) as update:
         for round_ in range(rounds + 1):
             for name, learner in learners.items():
-                started = time.perf_counter()
-                _advance(learner, data, round_)
-                seconds = time.perf_counter() - started
-                curves[name].append(_judge(learner, data, seconds))
+                seconds = _advance(learner, task, round_)
+                curves[name].append(_judge(learner, task, *seconds))
                 update()
     return curves
 
 
-def _advance(learner, data, round_):
-    """The seed labels in round 0; after that query, label, teach."""
+def _advance(learner, task, round_):
+    """Learn the seed labels in round 0; after that query, label, teach. Two times."""
+    started = time.perf_counter()
     if round_ == 0:
-        learner.fit(data.X_seed, data.y_seed)
-        return
-    ids = np.arange(len(data.X_pool))
-    rows = learner.query(data.X_pool, ids=ids)
-    texts = [data.X_pool[i] for i in rows]
-    learner.teach(texts, data.y_pool[rows], ids=ids[rows])
+        learner.fit(task.X_seed, task.y_seed)
+        return 0.0, time.perf_counter() - started
+    ids = np.arange(len(task.X_pool))
+    rows = learner.query(task.X_pool, ids=ids)
+    asked = time.perf_counter()
+    texts = [task.X_pool[i] for i in rows]
+    learner.teach(texts, task.y_pool[rows], ids=ids[rows])
+    return asked - started, time.perf_counter() - asked
 
 
-def _judge(learner, data, seconds):
-    predicted = learner.predict(data.X_test)
-    return Point(
-        len(learner.y_labeled_),
-        f1_score(data.y_test, predicted, average="macro"),
-        accuracy_score(data.y_test, predicted),
-        seconds,
+def _judge(learner, task, query_seconds, fit_seconds):
+    n_found = np.sum(learner.y_labeled_) - task.y_seed.sum()
+    f1 = f1_score(task.y_test, learner.predict(task.X_test), zero_division=0)
+    n_labels = len(learner.y_labeled_)
+    return Point(n_labels, int(n_found), f1, query_seconds, fit_seconds)
+
+
+def _conclude(curves, n_rare, seed):
+    """What came out, whoever won."""
+    found = {name: curve[-1].n_found for name, curve in curves.items()}
+    f1 = {
+        name: learning_curve_auc([point.f1 for point in curve], normalize=True)
+        for name, curve in curves.items()
+    }
+    wins = sum(score[_ACTIVE] > score[_RANDOM] for score in (found, f1))
+    verdict = (
+        "did not beat random picking on either count",
+        "beat random picking on one of the two counts only",
+        "beat random picking on both counts",
+    )[wins]
+    return (
+        f"Of the {n_rare} {RARE} sentences in the pool, {_ACTIVE} found "
+        f"{found[_ACTIVE]} and random picking {found[_RANDOM]}.\n"
+        f"Mean F1 of {RARE} along the curve: {f1[_ACTIVE]:.3f} and {f1[_RANDOM]:.3f}.\n"
+        f"{_ACTIVE} {verdict}.\n"
+        f"That is one seed ({seed}); see others with --seed."
     )

@@ -6,6 +6,8 @@
 import contextlib
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from rich import box
 from rich.console import Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
@@ -31,9 +33,9 @@ class Screen:
     def __init__(self, console):
         self.console = console
 
-    def say(self, text):
-        """Print a line."""
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+    def say(self, text, *, wrap=True):
+        """Print a paragraph. Without `wrap` a path in it stays whole."""
+        self.console.print(text, markup=False, highlight=False, soft_wrap=not wrap)
 
     def waiting(self, text):
         """A context with a spinner."""
@@ -61,15 +63,22 @@ class Screen:
                 live.update(show())
 
             yield update
+        if not self.console.is_terminal:
+            self.console.line()  # rich ends the line on a terminal only
 
 
 def _table(curves):
     """One row per round; a cell is empty until its learner gets there."""
-    table = Table(title="On the test set, and seconds waited for query and fit")
-    table.add_column("\nlabels", justify="right")
+    table = Table(
+        title="Rare sentences found, F1 of the rare class on the test set,\n"
+        "seconds waited for the query and for the fit",
+        title_justify="left",
+        box=box.SIMPLE,
+    )
+    table.add_column("\nlabels", justify="right", no_wrap=True)
     for name in curves:
-        for heading in ("macro-F1", "accuracy", "seconds"):
-            table.add_column(f"{name}\n{heading}", justify="right", no_wrap=True)
+        for heading in (f"{name}\nfound", "\nF1", "\nquery", "\nfit"):
+            table.add_column(heading, justify="right", no_wrap=True)
     for round_ in range(max(len(curve) for curve in curves.values())):
         points = [curve[round_ : round_ + 1] for curve in curves.values()]
         n_labels = next(point[0].n_labels for point in points if point)
@@ -80,24 +89,44 @@ def _table(curves):
 
 def _cells(point):
     if not point:
-        return [""] * 3
-    _, macro_f1, accuracy, seconds = point[0]
-    return [f"{macro_f1:.3f}", f"{accuracy:.3f}", f"{seconds:.1f}"]
+        return [""] * 4
+    _, n_found, f1, query_seconds, fit_seconds = point[0]
+    query = f"{query_seconds:.1f}" if query_seconds else "-"
+    return [str(n_found), f"{f1:.3f}", query, f"{fit_seconds:.1f}"]
 
 
-def save_figure(curves, path):
-    """Draw macro-F1 and accuracy against the labels bought; return the full path."""
+def save_figure(curves, rare, path):
+    """Draw the F1 and the rows found of class `rare` against the labels bought.
+
+    Parameters
+    ----------
+    curves : dict of str to list of Point
+        The curve of each strategy.
+    rare : str
+        What the rare class is called.
+    path : pathlib.Path
+        The PNG to write.
+
+    Returns
+    -------
+    pathlib.Path
+        `path` in full.
+    """
     figure = Figure(figsize=(9, 4), layout="constrained")
     axes = figure.subplots(1, 2)
-    for ax, key, label in zip(
-        axes, ("macro_f1", "accuracy"), ("Macro-F1", "Accuracy"), strict=True
-    ):
+    labels = {
+        "f1": f"F1 of {rare} on the test set",
+        "n_found": f"{rare} sentences found",
+    }
+    for ax, (key, label) in zip(axes, labels.items(), strict=True):
         for (name, curve), style in zip(curves.items(), _STYLES, strict=True):
             n_labels = [point.n_labels for point in curve]
             ax.plot(n_labels, [getattr(p, key) for p in curve], label=name, **style)
-        ax.set(xlabel="Labelled sentences", ylabel=f"{label} on the test set")
+        ax.set(xlabel="Labelled sentences", ylabel=label)
+        ax.set_ylim(bottom=0)
+        ax.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=key == "n_found"))
         ax.grid(alpha=0.3)
-    axes[0].legend()
+    axes[1].legend()
     figure.savefig(path, dpi=150)
     return path.resolve()
 
