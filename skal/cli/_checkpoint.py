@@ -74,8 +74,7 @@ def build_checkpoint(texts, folder, *, vocab_size=6000, random_state=0):
 def one_thread():
     """Let torch use one thread, and as many as before afterwards.
 
-    What torch computes depends on their number in the last digits, and a learning curve
-    on the last digits; with one thread it does not depend on the machine's cores.
+    One of the things less that the demo's numbers could depend on.
     """
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -98,7 +97,8 @@ def _let_words_through(bert, vectors):
 def _train_tokenizer(texts, vocab_size):
     """A WordPiece tokenizer of the most frequent words and endings, ties by alphabet.
 
-    The trainer of tokenizers itself gives another vocabulary in another process.
+    The trainer of tokenizers is not used: from the same texts it gave a different
+    vocabulary each time.
     """
     empty = BertWordPieceTokenizer(lowercase=True)
     words = Counter(

@@ -92,7 +92,7 @@ def _load(seed, screen):
 
 
 def _make_classifier(model, task, folder, seed, screen):
-    """A classifier on `model`, or on a checkpoint made here, which learns faster."""
+    """A classifier on `model`, or on a checkpoint made here, with a higher lr."""
     settings = {"max_epochs": 1, "min_steps": 100, "max_length": 64}
     if model is None:
         screen.say(

@@ -44,8 +44,7 @@ class Task(NamedTuple):
 class BalancedClassifier(TransformerClassifier):
     """A transformer that trains on the rare rows so often that the classes are equal.
 
-    Without that, so few rows among so many others are best fitted by never predicting
-    them.
+    Without that the demo's models hardly ever predicted the rare class (two seeds).
     """
 
     def fit(self, X, y):

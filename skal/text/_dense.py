@@ -66,7 +66,7 @@ class DenseClassifier(ClassifierMixin, BaseEstimator):
         The labels, sorted.
     n_features_in_ : int
         The length of a vector.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         The names of the columns, when X is a data frame whose names are all strings.
     net_ : skorch.NeuralNetClassifier
         The trained net, trimmed for prediction; its ``module_`` is the torch module.
@@ -97,14 +97,15 @@ class DenseClassifier(ClassifierMixin, BaseEstimator):
     A row costs O(n_features h + h^2) for layers of width h; memory is the outputs asked
     for and 1,024 rows of activations. With the same seed, machine and number of threads
     two fits are equal to the bit on a CPU. A `fit` that fails or is interrupted leaves
-    the previous fitted state as it was; Ctrl-C is raised again.
+    the previous fitted state as it was; Ctrl-C is raised again. `sample_proba` is Monte
+    Carlo dropout [2]_ with one mask for all rows in each sample [3]_.
 
     References
     ----------
     .. [1] M. Zhang and B. Plank. Cartography Active Learning. Findings of EMNLP 2021.
        :doi:`10.18653/v1/2021.findings-emnlp.36`
     .. [2] Y. Gal and Z. Ghahramani. Dropout as a Bayesian Approximation: Representing
-       Model Uncertainty in Deep Learning. ICML 2016.
+       Model Uncertainty in Deep Learning. ICML 2016 (Monte Carlo dropout).
     .. [3] A. Kirsch, J. van Amersfoort and Y. Gal. BatchBALD: Efficient and Diverse
        Batch Acquisition for Deep Bayesian Active Learning. NeurIPS 2019.
 
@@ -349,7 +350,7 @@ class DenseClassifier(ClassifierMixin, BaseEstimator):
         return self.predict_outputs(X, ["embedding"])["embedding"]
 
     def sample_proba(self, X, n_samples=10):
-        """Class probabilities under several dropout masks (Monte Carlo dropout [2]_).
+        """Draw class probabilities under several dropout masks.
 
         Parameters
         ----------
@@ -362,7 +363,7 @@ class DenseClassifier(ClassifierMixin, BaseEstimator):
         -------
         samples : ndarray of shape (n_samples, n, n_classes), dtype float64
             Class probabilities; each sample is one network, the same masks for all
-            rows [3]_. So a row's samples do not depend on the other rows, and the joint
+            rows. So a row's samples do not depend on the other rows, and the joint
             distribution over rows means something.
 
         Notes
