@@ -10,6 +10,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import signal
+import string
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,15 @@ import pytest
 POSITIVE = "good great fine superb".split()
 NEGATIVE = "bad awful poor dire".split()
 FILLER = "the movie was a film plot".split()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c_counts():
+    """Ctrl-C interrupts: a shell that starts a run in the background ignores it, and
+    Python would inherit that; some tests send the signal."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")
@@ -34,22 +45,24 @@ def toy_texts():
 
 
 @pytest.fixture(scope="session")
-def tiny_tokenizer(toy_texts):
-    """A WordPiece tokenizer of the toy texts, with BERT's special tokens."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+def tiny_tokenizer():
+    """A WordPiece tokenizer of the toy texts' words, digits and letters.
+
+    Its vocabulary is written down, not trained: the trainer gives another one in every
+    process, and thresholds in tests would be met by luck.
+    """
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
     from tokenizers.processors import TemplateProcessing
     from transformers import PreTrainedTokenizerFast
 
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    core = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    signs = [*string.digits, *string.ascii_lowercase]
+    words = sorted({*POSITIVE, *NEGATIVE, *FILLER} - {*signs})
+    pieces = [*special, *signs, *(f"##{sign}" for sign in signs), *words]
+    vocabulary = {piece: i for i, piece in enumerate(pieces)}
+    core = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     core.normalizer = normalizers.Lowercase()
     core.pre_tokenizer = pre_tokenizers.Whitespace()
-    core.train_from_iterator(
-        toy_texts[0],
-        trainers.WordPieceTrainer(
-            vocab_size=120, special_tokens=special, show_progress=False
-        ),
-    )
     core.post_processor = TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
