@@ -20,8 +20,8 @@ ANCHORAL = [
 ]
 RANDSUB = sorted((GOLDEN / "randsub").glob("*.npz"))
 # Cases whose anchors follow from the seed: not the one with anchors given by hand, and
-# not the one with equal embeddings, whose draws for the second class come from a
-# generator in a state that the file does not record.
+# not the one with equal embeddings: there the first class gets the file's anchors and
+# the second class others, for a reason that was not found.
 SEEDED = [
     path
     for path in ANCHORAL

@@ -66,7 +66,7 @@ def test_all_rows_are_anchors_when_there_are_few():
 def test_equal_rows_are_anchors_once():
     rows = spread_anchors(np.ones((20, 4)), 5, random_state=0)
     assert len(rows) == len(set(rows.tolist()))
-    assert 1 <= len(rows) <= 5
+    assert 0 < len(rows) <= 5
 
 
 def test_shapes_must_agree():
