@@ -18,7 +18,7 @@ _N_INDEXES = 4
 
 
 class PoolMemory:
-    """What was computed once for a pool object: its vectors and their index.
+    """What was computed once for a pool object: tokens, vectors and their index.
 
     Holds the pool object itself and is never pickled. A change made to that object is
     noticed by its length, its dtype and a fixed sample of 64 rows; a change to other
@@ -46,13 +46,21 @@ class PoolMemory:
             self._entries[key] = (fitted, ExactIndex(vectors), encoder)
         return self._entries[key][:2]
 
+    def tokenized(self, pool, classifier):
+        """The rows of the pool as the classifier's `keep_tokens` gives them."""
+        self._hold(pool)
+        if self._tokenized is None:
+            self._tokenized = classifier.keep_tokens(pool)
+        return self._tokenized
+
     def _hold(self, pool):
         mark = _fingerprint(pool)
         if pool is not self.pool:
             self.pool, self._mark, self._entries = pool, mark, {}
+            self._tokenized = None
         elif mark != self._mark:
             raise PoolChangedError(
-                "A pool must not be changed in place once it has been indexed: its "
+                "A pool must not be changed in place once it has been looked at: its "
                 "length, its dtype or some of its rows differ from those of the last "
                 "query. Leave it as it is and pass `ids` or `exclude` to leave rows "
                 "out, or pass a new object (a copy, say) to have it indexed afresh."

@@ -13,7 +13,12 @@ import numpy as np
 from skal._pool_memory import PoolMemory
 from skal.exceptions import MissingCapabilityError
 from skal.utils._arrays import check_vectors
-from skal.utils._capabilities import CAPABILITIES, compute_outputs, draw_samples
+from skal.utils._capabilities import (
+    CAPABILITIES,
+    compute_outputs,
+    last_step,
+    reads_rows_as_they_are,
+)
 from skal.utils._random import peek_seed, stream
 from skal.utils._rows import (
     is_column,
@@ -22,7 +27,7 @@ from skal.utils._rows import (
     take_rows,
 )
 
-_IN_ONE_PASS = frozenset({"proba", "logits", "embedding"})
+_IN_ONE_PASS = frozenset({"proba", "logits", "embedding", "samples"})
 
 
 @dataclass(frozen=True)
@@ -38,10 +43,14 @@ class Reads:
         and "encoding" (vectors of the frozen encoder).
     labeled : frozenset of str, default=frozenset()
         What is read of the labelled rows; the same names.
+    n_samples : int, default=0
+        How many "samples" are read, so that they are drawn in the same pass as all
+        else; 0 leaves them to a pass of their own. Of two numbers the larger holds.
     """
 
     pool: frozenset = frozenset()
     labeled: frozenset = frozenset()
+    n_samples: int = 0
 
     def __post_init__(self):
         unknown = (self.pool | self.labeled) - set(CAPABILITIES)
@@ -52,7 +61,11 @@ class Reads:
             )
 
     def __or__(self, other):
-        return Reads(self.pool | other.pool, self.labeled | other.labeled)
+        return Reads(
+            self.pool | other.pool,
+            self.labeled | other.labeled,
+            max(self.n_samples, other.n_samples),
+        )
 
     def __bool__(self):
         return bool(self.pool or self.labeled)
@@ -83,11 +96,13 @@ class QueryLog:
 class _Look:
     """Rows, and what the classifier says of them, each thing computed at most once."""
 
-    def __init__(self, estimator, classes, reads, log):
+    def __init__(self, estimator, classes, reads, n_samples, log):
         self.estimator = estimator
         self.classes = classes
         self.log = log
-        self._reads = frozenset(reads)
+        read = reads & _IN_ONE_PASS
+        self._reads = read if n_samples else read - {"samples"}
+        self._n_samples = n_samples
         self._found = {}
 
     @property
@@ -106,14 +121,15 @@ class _Look:
         return self._read("embedding")
 
     def samples(self, n_samples):
-        """Class probabilities drawn several times, (n_samples, n, C) float64."""
-        key = ("samples", n_samples)
-        if key not in self._found:
-            with self.log.timed("look"):
-                self._found[key] = draw_samples(
-                    self.estimator, self.X, n_samples, self.classes
-                )
-        return self._found[key]
+        """Class probabilities drawn several times, (n_samples, n, C) float64.
+
+        Where more are drawn, for another reader, these are the first of them.
+        """
+        if len(self._found.get("samples", ())) < n_samples:
+            self._n_samples = max(self._n_samples, n_samples)
+            self._found.pop("samples", None)
+        drawn = self._read("samples")
+        return drawn if len(drawn) == n_samples else drawn[:n_samples]
 
     def _read(self, name):
         if name not in self._found:
@@ -121,9 +137,15 @@ class _Look:
         return self._found[name]
 
     def _compute(self, name):
-        wanted = (self._reads & _IN_ONE_PASS | {name}) - set(self._found)
+        wanted = (self._reads | {name}) - set(self._found)
         with self.log.timed("look"):
-            return compute_outputs(self.estimator, self.X, wanted, self.classes)
+            return compute_outputs(
+                self.estimator, self._rows(), wanted, self.classes, self._n_samples
+            )
+
+    def _rows(self):
+        """What the classifier is handed."""
+        return self.X
 
 
 class LabeledRows(_Look):
@@ -190,7 +212,7 @@ class PoolView(_Look):
         reads=None,
     ):
         reads = Reads() if reads is None else reads
-        super().__init__(estimator, classes, reads.pool, QueryLog())
+        super().__init__(estimator, classes, reads.pool, reads.n_samples, QueryLog())
         self.pool, self.rows = pool, rows
         self.encoder, self.seed, self.round = encoder, seed, round_
         self.memory = PoolMemory() if memory is None else memory
@@ -203,6 +225,7 @@ class PoolView(_Look):
             estimator=estimator,
             classes=classes,
             reads=reads.labeled,
+            n_samples=reads.n_samples,
             log=self.log,
         )
         self._parent = None
@@ -247,14 +270,24 @@ class PoolView(_Look):
     def _compute(self, name):
         if self._parent is not None:
             parent, rows = self._parent
-            if parent._has(name):
-                return {name: parent._read(name)[rows]}
+            if parent._has(name, self._n_samples):
+                found = parent._read(name)
+                return {name: found[:, rows] if name == "samples" else found[rows]}
         return super()._compute(name)
 
-    def _has(self, name):
-        return name in self._found or (
-            self._parent is not None and self._parent[0]._has(name)
-        )
+    def _has(self, name, n_samples):
+        if name in self._found:
+            return name != "samples" or len(self._found[name]) >= n_samples
+        return self._parent is not None and self._parent[0]._has(name, n_samples)
+
+    def _rows(self):
+        """The pool's rows, with their tokens where the classifier keeps them."""
+        classifier = last_step(self.estimator)
+        keeps = hasattr(classifier, "keep_tokens") and is_column(self.pool)
+        if not (keeps and reads_rows_as_they_are(self.estimator)):
+            return self.X
+        texts = self.memory.tokenized(self.pool, classifier)
+        return texts if self.rows is None else texts.take(self.rows)
 
     def rng(self, random_state=None):
         """Make the random numbers of this round.

@@ -20,6 +20,7 @@ from skal.neural._inference import run_table, run_texts
 from skal.neural._net import TransformerNet
 from skal.neural._precision import set_compiled
 from skal.neural._surprisal import token_surprisal
+from skal.neural._tokenized import TokenizedTexts
 from skal.neural._tokens import TokenDataset, TokenTable
 from skal.neural._transformer_module import SentenceModule, SequenceClassifier
 
@@ -30,6 +31,7 @@ __all__ = [
     "SequenceClassifier",
     "TokenDataset",
     "TokenTable",
+    "TokenizedTexts",
     "TransformerNet",
     "VectorDataset",
     "fingerprint",

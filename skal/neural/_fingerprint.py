@@ -30,7 +30,7 @@ def fingerprint(module, tokenizer):
     Reads all weights once: about 1.6 seconds a gigabyte.
     """
     digest = sha256()
-    for part in (_config(module.network), _tokenizer(tokenizer)):
+    for part in (_config(module.network), describe_tokenizer(tokenizer)):
         digest.update(json.dumps(part, sort_keys=True, default=str).encode())
     for name, tensor in sorted(module.network.state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
@@ -45,8 +45,8 @@ def _config(network):
     return {"class": type(network).__name__, **config}
 
 
-def _tokenizer(tokenizer):
-    """A tokenizer without the truncation and padding of its last call."""
+def describe_tokenizer(tokenizer):
+    """What a tokenizer is, without the truncation and padding of its last call."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     core = {} if backend is None else json.loads(backend.to_str())
     return {

@@ -8,6 +8,7 @@ import torch
 from tqdm import tqdm
 
 from skal.neural._precision import autocast
+from skal.neural._tokenized import TokenizedTexts
 from skal.neural._tokens import TokenTable
 
 _MAX_ROWS = 512
@@ -25,7 +26,7 @@ def run_texts(module, forward, texts, tokenizer, *, max_length, **stream):
     ----------
     module : torch.nn.Module
     forward : callable
-    texts : ndarray of shape (n,), dtype object
+    texts : ndarray of shape (n,), dtype object, or TokenizedTexts
     tokenizer : transformers tokenizer
     max_length : int
     **stream
@@ -36,8 +37,15 @@ def run_texts(module, forward, texts, tokenizer, *, max_length, **stream):
     outputs : dict of ndarray of shape (n, ...)
         Floating point outputs are float32.
     """
-    distinct, inverse = np.unique(texts, return_inverse=True)
-    table = TokenTable(distinct, tokenizer, max_length=max_length, module=module)
+    settings = {"max_length": max_length, "module": module}
+    if isinstance(texts, TokenizedTexts):
+        _, rows, inverse = np.unique(
+            texts.texts, return_index=True, return_inverse=True
+        )
+        table = texts.table(rows, tokenizer, **settings)
+    else:
+        distinct, inverse = np.unique(texts, return_inverse=True)
+        table = TokenTable(distinct, tokenizer, **settings)
     outputs = run_table(module, forward, table, **stream)
     return {name: values[inverse] for name, values in outputs.items()}
 

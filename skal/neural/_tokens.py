@@ -3,6 +3,7 @@
 
 """Texts tokenised once, kept flat, padded batch by batch."""
 
+import copy
 import itertools
 import warnings
 
@@ -45,8 +46,7 @@ class TokenTable:
     """
 
     def __init__(self, texts, tokenizer, *, max_length, module):
-        limits = (max_length, tokenizer.model_max_length, n_positions(module))
-        self.max_length = min(limit for limit in limits if limit is not None)
+        self.max_length = token_limit(tokenizer, max_length, module)
         self._pads = {
             "input_ids": tokenizer.pad_token_id or 0,
             "token_type_ids": tokenizer.pad_token_type_id,
@@ -84,6 +84,24 @@ class TokenTable:
         self._starts = np.cumsum(self.lengths) - self.lengths
         self._values = {key: np.concatenate(flat) for key, flat in values.items()}
         return n_cut
+
+    def take(self, rows):
+        """The `batch` and `lengths` of some rows, in that order; shares the tokens."""
+        table = copy.copy(self)
+        table.lengths, table._starts = self.lengths[rows], self._starts[rows]
+        return table
+
+    def followed_by(self, other):
+        """The table of all rows of this one and of another with the same settings."""
+        table = copy.copy(self)
+        n_tokens = len(self._values["input_ids"])
+        table.lengths = np.concatenate([self.lengths, other.lengths])
+        table._starts = np.concatenate([self._starts, other._starts + n_tokens])
+        table._values = {
+            key: np.concatenate([values, other._values[key]])
+            for key, values in self._values.items()
+        }
+        return table
 
     def _keep_last_end(self, tokenizer):
         """Leave one end token per text: encoder-decoders find a text's end by it."""
@@ -131,6 +149,12 @@ class TokenTable:
             padded[is_token] = values[tokens]
             inputs[key] = torch.from_numpy(padded)
         return inputs
+
+
+def token_limit(tokenizer, max_length, module):
+    """The number of tokens that longer texts are cut to."""
+    limits = (max_length, tokenizer.model_max_length, n_positions(module))
+    return min(limit for limit in limits if limit is not None)
 
 
 def _encodable(text):

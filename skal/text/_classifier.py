@@ -9,8 +9,8 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from skal.text._prediction import PredictionMixin
 from skal.text._pretrained import PretrainedMixin
+from skal.text._streaming import StreamingMixin
 from skal.text._tags import text_tags
 from skal.text._training import build_net, completed_epochs, fit_classes, load
 from skal.utils._interrupt import reraise_interrupt
@@ -20,7 +20,7 @@ from skal.utils._validation import check_labels, check_texts
 
 
 class TransformerClassifier(
-    PredictionMixin, PretrainedMixin, ClassifierMixin, BaseEstimator
+    StreamingMixin, PretrainedMixin, ClassifierMixin, BaseEstimator
 ):
     """Fine-tune a pretrained transformer to classify texts.
 

@@ -8,21 +8,19 @@ import math
 from numbers import Integral, Real
 
 import numpy as np
-from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
+from skal.text._prediction import PredictionMixin
 from skal.text._training import completed_epochs, continues, fit_classes
 from skal.utils._interrupt import reraise_interrupt
 from skal.utils._random import draw_seed, stream
 from skal.utils._rollback import as_before_on_error
 from skal.utils._sklearn import Interval, fit_context
-from skal.utils._validation import check_count, check_labels
-
-_OUTPUTS = ("proba", "logits", "embedding", "samples")
+from skal.utils._validation import check_labels
 
 
-class DenseClassifier(ClassifierMixin, BaseEstimator):
+class DenseClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
     """A multi-layer perceptron on dense vectors, with all that a strategy may read.
 
     Hidden layers of linear, ReLU and dropout, then a linear layer: on the vectors of a
@@ -118,6 +116,8 @@ class DenseClassifier(ClassifierMixin, BaseEstimator):
     >>> clf.sample_proba(X, n_samples=5).shape
     (5, 100, 2)
     """
+
+    _outputs = ("proba", "logits", "embedding", "samples")
 
     _parameter_constraints: dict = {
         "hidden_layer_sizes": ["array-like"],
@@ -239,115 +239,28 @@ class DenseClassifier(ClassifierMixin, BaseEstimator):
     def _check_vectors(self, X, *, reset):
         return validate_data(self, X, reset=reset, dtype=np.float32, order="C")
 
-    def predict_outputs(self, X, outputs, *, n_samples=10):
-        """Everything the fitted network says about vectors, in one pass.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, n_features)
-            Vectors.
-        outputs : iterable of {"proba", "logits", "embedding", "samples"}
-            What to return.
-        n_samples : int, default=10
-            How many dropout masks "samples" is drawn with.
-
-        Returns
-        -------
-        values : dict of ndarray
-            One entry per name asked for, rows in the order of X:
-
-            * "proba": class probabilities of shape (n, n_classes), float64;
-            * "logits": what the softmax turns into them, (n, n_classes), float64;
-            * "embedding": input of the last linear layer, (n, size of the last hidden
-              layer), float32, so that ``logits = embedding @ W.T + b``;
-            * "samples": as `sample_proba` returns them.
-
-        Raises
-        ------
-        ValueError
-            If X does not have the features of `fit` or is not finite, if a name is
-            unknown, or if "samples" are asked for where `dropout` was 0.
-        """
-        check_is_fitted(self)
-        outputs = _check_outputs(outputs)
-        streamed = self._stream(self._check_vectors(X, reset=False), outputs, n_samples)
-        logits = streamed["logits"].astype(np.float64)
-        values = {"logits": logits, "embedding": streamed.get("embedding")}
-        if "proba" in outputs:
-            values["proba"] = softmax(logits, axis=1)
-        if "samples" in outputs:
-            drawn = streamed["samples"].transpose(1, 0, 2)
-            values["samples"] = softmax(drawn.astype(np.float64, order="C"), axis=2)
-        return {name: values[name] for name in outputs}
-
-    def _stream(self, X, outputs, n_samples):
+    def _stream(self, X, wanted, n_samples):
         from skal import neural
 
+        X = self._check_vectors(X, reset=False)
         device = neural.resolve_device(self.device, fallback=True)
         module = self.net_.module_.to(device)
-        masks = self._masks(module, n_samples) if "samples" in outputs else None
+        masks = self._masks(module, n_samples) if "samples" in wanted else None
         return neural.run_vectors(
             module,
             lambda batch: module.forward_outputs(
-                batch, embedding="embedding" in outputs, masks=masks
+                batch, embedding="embedding" in wanted, masks=masks
             ),
             X,
         )
 
     def _masks(self, module, n_samples):
-        n_samples = check_count(n_samples, "n_samples")
         if not module.dropout.p:
             raise ValueError(
                 "Samples are drawn with dropout, and this network was fitted with "
                 "dropout=0: all of them would be equal. Fit it with a rate above 0."
             )
         return module.draw_masks(n_samples, stream(self._seed, 0, 1))
-
-    def predict_proba(self, X):
-        """Class probabilities.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, n_features)
-            Vectors.
-
-        Returns
-        -------
-        proba : ndarray of shape (n, n_classes), dtype float64
-            Columns in the order of `classes_`; rows sum to 1.
-        """
-        return self.predict_outputs(X, ["proba"])["proba"]
-
-    def predict(self, X):
-        """The most probable class of each row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, n_features)
-            Vectors.
-
-        Returns
-        -------
-        labels : ndarray of shape (n,)
-            Elements of `classes_`.
-        """
-        logits = self.predict_outputs(X, ["logits"])["logits"]
-        return self.classes_[logits.argmax(axis=1)]
-
-    def embed(self, X):
-        """The network's own, learned, representation of each row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, n_features)
-            Vectors.
-
-        Returns
-        -------
-        embedding : ndarray of shape (n, d), dtype float32
-            The input of the last linear layer, without dropout.
-        """
-        return self.predict_outputs(X, ["embedding"])["embedding"]
 
     def sample_proba(self, X, n_samples=10):
         """Draw class probabilities under several dropout masks.
@@ -372,16 +285,6 @@ class DenseClassifier(ClassifierMixin, BaseEstimator):
         the first ones whatever `n_samples` is. The first layer is computed once.
         """
         return self.predict_outputs(X, ["samples"], n_samples=n_samples)["samples"]
-
-
-def _check_outputs(outputs):
-    outputs = [outputs] if isinstance(outputs, str) else list(outputs)
-    unknown = [name for name in outputs if name not in _OUTPUTS]
-    if unknown:
-        raise ValueError(
-            f"outputs must be names out of {list(_OUTPUTS)}. Got {unknown}."
-        )
-    return outputs
 
 
 def _check_sizes(sizes):

@@ -3,6 +3,8 @@
 
 """What a fitted classifier offers, asked for by method, never by type."""
 
+import inspect
+
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
@@ -64,6 +66,18 @@ def what_last_step_reads(estimator, X):
     return X
 
 
+def reads_rows_as_they_are(estimator):
+    """Whether rows arrive at the classifier inside as they are handed in."""
+    while isinstance(estimator, (Pipeline, FrozenEstimator)):
+        if isinstance(estimator, Pipeline):
+            if transforming_steps(estimator):
+                return False
+            estimator = estimator.steps[-1][1]
+        else:
+            estimator = estimator.estimator
+    return True
+
+
 def provides(estimator, output, X):
     """Whether the classifier can give this output for rows like X."""
     classifier = last_step(estimator)
@@ -92,7 +106,7 @@ def check_provides(reader, estimator, outputs, X):
             )
 
 
-def compute_outputs(estimator, X, outputs, classes):
+def compute_outputs(estimator, X, outputs, classes, n_samples=10):
     """The outputs asked for, in one pass where the classifier can do it in one.
 
     Parameters
@@ -100,9 +114,11 @@ def compute_outputs(estimator, X, outputs, classes):
     estimator : fitted classifier
     X : rows
     outputs : set of str
-        Out of "proba", "logits" and "embedding".
+        Out of "proba", "logits", "embedding" and "samples".
     classes : ndarray of shape (C,)
         The label vocabulary; a class the classifier never saw gets probability 0.
+    n_samples : int, default=10
+        Draws of "samples".
 
     Returns
     -------
@@ -112,23 +128,32 @@ def compute_outputs(estimator, X, outputs, classes):
     if outputs == {"proba"} and not hasattr(classifier, "predict_outputs"):
         return {"proba": align_proba(estimator.predict_proba(X), classifier, classes)}
     X = what_last_step_reads(estimator, X)
-    if hasattr(classifier, "predict_outputs"):
-        found = dict(classifier.predict_outputs(X, sorted(outputs)))
-    else:
-        found = {name: _SINGLE[name](classifier, X) for name in outputs}
-    if "proba" in found:
-        found["proba"] = align_proba(found["proba"], classifier, classes)
+    found = _in_one_pass(classifier, X, outputs, n_samples)
+    single = outputs.difference(found)
+    found |= {name: _SINGLE[name](classifier, X, n_samples) for name in single}
+    for name in outputs & {"proba", "samples"}:
+        found[name] = align_proba(found[name], classifier, classes)
     if "embedding" in found:
         found["embedding"] = check_vectors(found["embedding"], "The embedding")
     return found
 
 
-def draw_samples(estimator, X, n_samples, classes):
-    """Class probabilities drawn several times, (n_samples, n, C) float64."""
-    classifier = last_step(estimator)
-    X = what_last_step_reads(estimator, X)
-    drawn = np.asarray(classifier.sample_proba(X, n_samples=n_samples))
-    return align_proba(drawn, classifier, classes)
+def _in_one_pass(classifier, X, outputs, n_samples):
+    """What `predict_outputs` gives of it; samples only if it takes their number."""
+    if not hasattr(classifier, "predict_outputs"):
+        return {}
+    options = {"n_samples": n_samples} if "samples" in outputs else {}
+    if options and not _takes_n_samples(classifier.predict_outputs):
+        outputs, options = outputs - {"samples"}, {}
+    if not outputs:
+        return {}
+    return dict(classifier.predict_outputs(X, sorted(outputs), **options))
+
+
+def _takes_n_samples(method):
+    parameters = inspect.signature(method).parameters
+    kinds = {parameter.kind for parameter in parameters.values()}
+    return "n_samples" in parameters or inspect.Parameter.VAR_KEYWORD in kinds
 
 
 def compute_embedding(estimator, X):
@@ -142,8 +167,9 @@ def _embed(classifier, X):
 
 
 _SINGLE = {
-    "proba": lambda classifier, X: classifier.predict_proba(X),
-    "embedding": _embed,
+    "proba": lambda classifier, X, _: classifier.predict_proba(X),
+    "embedding": lambda classifier, X, _: _embed(classifier, X),
+    "samples": lambda classifier, X, n: classifier.sample_proba(X, n_samples=n),
 }
 
 

@@ -192,5 +192,7 @@ def test_decoders_and_encoder_decoders_sample(make_checkpoint, toy_texts, kind):
 
 @pytest.mark.parametrize("n_samples", [0, -1, 2.5, "3", None])
 def test_number_of_samples_is_checked(fitted, toy_texts, n_samples):
-    with pytest.raises(ValueError, match="n_samples must be an int of at least 1"):
+    with pytest.raises(
+        (TypeError, ValueError), match="n_samples must be an int of at least 1"
+    ):
         fitted.sample_proba(toy_texts[0], n_samples=n_samples)
