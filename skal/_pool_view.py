@@ -287,7 +287,7 @@ class PoolView(_Look):
         if not (keeps and reads_rows_as_they_are(self.estimator)):
             return self.X
         texts = self.memory.tokenized(self.pool, classifier)
-        return texts if self.rows is None else texts.take(self.rows)
+        return texts if self.rows is None else texts[self.rows]
 
     def rng(self, random_state=None):
         """Make the random numbers of this round.

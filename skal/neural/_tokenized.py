@@ -33,16 +33,14 @@ class TokenizedTexts(Sequence):
     def __len__(self):
         return len(self.texts)
 
-    def __getitem__(self, row):
-        found = self.texts[row]
-        return found.tolist() if isinstance(found, np.ndarray) else found
-
-    def take(self, rows):
-        """Some of the texts, in that order; they share their tokens with these."""
-        taken = object.__new__(type(self))
-        taken.texts, taken.rows = self.texts[rows], self.rows[rows]
-        taken._kept = self._kept
-        return taken
+    def __getitem__(self, rows):
+        """One text (an int), or several (a slice or an array) that share the tokens."""
+        found = self.texts[rows]
+        if isinstance(found, str):
+            return found
+        part = object.__new__(type(self))
+        part.texts, part.rows, part._kept = found, self.rows[rows], self._kept
+        return part
 
     def table(self, rows, tokenizer, *, max_length, module):
         """The token table of some of the texts, as `TokenTable` would make it.

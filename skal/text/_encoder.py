@@ -198,16 +198,29 @@ class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         ValueError
             If X is empty or holds something that is not a str.
         """
-        check_is_fitted(self)
-        texts = check_texts(X)
-        if self.cache_dir is None:
-            return self._encode(texts)
-        return self._open_store().fetch(texts, self._encode)
-
-    def _encode(self, texts):
         from skal import neural
 
-        module = self.module_.to(neural.resolve_device(self.device, fallback=True))
+        check_is_fitted(self)
+        texts = check_texts(X)
+        device = neural.resolve_device(self.device, fallback=True)
+        module = self.module_.to(device)
+        if self.cache_dir is None:
+            return self._encode(texts, module, self.verbose)
+        return self._open_store().fetch(
+            neural.TokenizedTexts(texts),
+            lambda texts: self._encode(texts, module, 0),
+            prepare=lambda texts: texts.table(
+                slice(None),
+                self.tokenizer_,
+                max_length=self.max_length,
+                module=module,
+            ),
+            verbose=self.verbose,
+        )
+
+    def _encode(self, texts, module, verbose):
+        from skal import neural
+
         return neural.run_texts(
             module,
             lambda inputs: {"vectors": module(**inputs)},
@@ -215,7 +228,7 @@ class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             self.tokenizer_,
             max_length=self.max_length,
             max_batch_tokens=self.max_batch_tokens,
-            verbose=self.verbose,
+            verbose=verbose,
         )["vectors"]
 
     def _open_store(self):

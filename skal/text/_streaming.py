@@ -69,7 +69,7 @@ class StreamingMixin(PredictionMixin):
         Returns
         -------
         texts : sequence of str of length n
-            Also with ``take(rows)``, some of them, which shares the tokens.
+            ``texts[rows]``, for an array of positions, shares the tokens.
 
         Raises
         ------

@@ -13,6 +13,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from skal.exceptions import CacheWarning
 
@@ -68,16 +69,20 @@ class VectorStore:
         self._refused = set()
         self._index()
 
-    def fetch(self, texts, compute):
+    def fetch(self, texts, compute, *, prepare=None, verbose=0):
         """The vectors of texts: read if they are stored, else computed and stored.
 
         Parameters
         ----------
-        texts : ndarray of shape (n,), dtype object
+        texts : ndarray of shape (n,), dtype object, or TokenizedTexts
             Each row a str.
         compute : callable
             ``compute(texts) -> array of shape (len(texts), n_features)``, called with
             at most `shard_rows` distinct texts at a time, longest texts first.
+        prepare : callable, default=None
+            ``prepare(texts)``, called once before that with all of these texts.
+        verbose : int, default=0
+            Whether to show a progress bar, counted in distinct texts.
 
         Returns
         -------
@@ -97,7 +102,10 @@ class VectorStore:
             new, first, copies = np.unique(
                 keys[missing], return_index=True, return_inverse=True
             )
-            computed = self._compute(texts[missing[first]], new, compute)
+            distinct = texts[missing[first]]
+            if prepare is not None:
+                prepare(distinct)
+            computed = self._compute(distinct, new, compute, verbose)
             vectors[missing] = computed[copies]
         return vectors
 
@@ -117,16 +125,18 @@ class VectorStore:
             vectors[rows[part]] = shard[stored[part] - start]
         return np.flatnonzero(~is_stored)
 
-    def _compute(self, texts, keys, compute):
+    def _compute(self, texts, keys, compute, verbose):
         """The vectors of distinct texts, written shard by shard."""
         vectors = np.empty((len(texts), self.n_features), dtype=np.float32)
         order = np.argsort([-len(text) for text in texts], kind="stable")
         is_writable = True
-        for start in range(0, len(order), self.shard_rows):
-            rows = order[start : start + self.shard_rows]
-            vectors[rows] = compute(texts[rows])
-            if is_writable:
-                is_writable = self._try_to_write(keys[rows], vectors[rows])
+        with tqdm(total=len(order), unit="text", disable=not verbose) as bar:
+            for start in range(0, len(order), self.shard_rows):
+                rows = order[start : start + self.shard_rows]
+                vectors[rows] = compute(texts[rows])
+                if is_writable:
+                    is_writable = self._try_to_write(keys[rows], vectors[rows])
+                bar.update(len(rows))
         return vectors
 
     def _try_to_write(self, keys, vectors):

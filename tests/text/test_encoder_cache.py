@@ -17,7 +17,7 @@ from sklearn.base import clone
 from transformers import AutoModel
 
 from skal import neural
-from skal.exceptions import CacheWarning
+from skal.exceptions import CacheWarning, TruncationWarning
 from skal.text import SentenceEncoder
 
 
@@ -197,3 +197,23 @@ def test_encoding_again_takes_a_hundredth_of_the_time(tiny_bert, trec, tmp_path)
         encoder.transform(X)
         seconds.append(time.perf_counter() - start)
     assert np.median(seconds[1:]) < 0.01 * seconds[0]
+
+
+def test_cut_texts_are_counted_once_whatever_the_shards(tiny_checkpoint, tmp_path):
+    texts = [f"{row} " + "word " * 200 for row in range(5)] + ["short"]
+    encoder = SentenceEncoder(
+        tiny_checkpoint, max_length=500, device="cpu", cache_dir=tmp_path
+    ).fit()
+    encoder._store.shard_rows = 2
+    with pytest.warns(TruncationWarning) as found:
+        encoder.transform(texts)
+    assert [str(warning.message)[:6] for warning in found] == ["5 of 6"]
+    assert len(list(tmp_path.glob("*/*.keys.npy"))) == 3
+
+
+def test_one_progress_bar_whatever_the_shards(encoder, toy_texts, capsys):
+    encoder.verbose = 1
+    encoder._store.shard_rows = 10
+    encoder.transform(toy_texts[0])
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert f"{len(set(toy_texts[0]))}/{len(set(toy_texts[0]))}" in last
