@@ -3,7 +3,8 @@
 
 """Query strategies: which rows to label next."""
 
+from skal.strategies._badge import BADGE
 from skal.strategies._random import RandomSampling
-from skal.strategies._uncertainty import Entropy
+from skal.strategies._uncertainty import Entropy, LeastConfidence, Margin
 
-__all__ = ["Entropy", "RandomSampling"]
+__all__ = ["BADGE", "Entropy", "LeastConfidence", "Margin", "RandomSampling"]

@@ -1,0 +1,235 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The gradient of the last layer, and BADGE: rows whose gradients are far apart."""
+
+import numpy as np
+from sklearn.utils import check_random_state, gen_batches
+
+from skal.utils._arrays import check_proba, check_vectors
+
+# Rows drawn, and draws made, before all distances are brought up to date.
+_MAX_STALE = 32
+_MAX_DRAWS = 64
+# A squared distance below this part of the squared norm is rounding: single precision
+# errs by 2e-6 at 100 classes and by 6e-6 at 1000.
+_ROUNDING = 1e-5
+# Rows at a time; the products of a block stay in the processor's cache.
+_BLOCK = 4096
+
+
+def gradient_embedding(proba, embedding):
+    r"""Gradient of the last layer's loss, were the predicted label the true one.
+
+    .. math:: g_i = (p_i - e_{\hat y_i}) \otimes h_i,
+        \qquad \hat y_i = \arg\max_c p_{ic}
+
+    Parameters
+    ----------
+    proba : array-like of shape (n, C)
+        Class probabilities p.
+    embedding : array-like of shape (n, d)
+        What the last layer reads, h.
+
+    Returns
+    -------
+    gradients : ndarray of shape (n, C * d), dtype float64
+        One block of d columns per class, in the order of the classes.
+
+    Raises
+    ------
+    TypeError
+        If `embedding` is sparse or not numeric.
+    ValueError
+        If an entry of `proba` is not a probability or of `embedding` is not finite, or
+        if the two differ in length.
+
+    See Also
+    --------
+    badge : Picks rows by these gradients without building them.
+
+    Notes
+    -----
+    O(n C d) time and memory: 24 GB for 100,000 rows, 77 classes and 384 dimensions.
+    The sign is that of the gradient of the cross-entropy; the authors' code has the
+    opposite one, which no norm and no distance depends on. Of equal probabilities the
+    lowest class is the predicted one. The gradient with respect to the bias is left
+    out, as in the paper.
+
+    References
+    ----------
+    J. T. Ash, C. Zhang, A. Krishnamurthy, J. Langford, A. Agarwal. Deep batch active
+    learning by diverse, uncertain gradient lower bounds. ICLR 2020, Equation 1.
+    https://arxiv.org/abs/1906.03671
+
+    Examples
+    --------
+    >>> from skal.functional import gradient_embedding
+    >>> gradient_embedding([[0.75, 0.25]], [[2.0, 4.0]])
+    array([[-0.5, -1. ,  0.5,  1. ]])
+    """
+    proba, embedding = _check_lengths(proba, embedding)
+    residual = _residual(proba, np.float64)
+    return (residual[:, :, None] * embedding[:, None, :]).reshape(len(proba), -1)
+
+
+def badge(proba, embedding, n_queries, random_state=None):
+    """Draw rows whose gradients are large and far from one another (BADGE).
+
+    The first row is the one with the largest gradient. Every further one is drawn with
+    a probability in proportion to the squared distance of its gradient to the nearest
+    one of the rows that are already drawn (the seeding of k-means++, one trial).
+
+    Parameters
+    ----------
+    proba : array-like of shape (n, C)
+        Class probabilities.
+    embedding : array-like of shape (n, d)
+        What the last layer reads.
+    n_queries : int
+        Clamped to n.
+    random_state : int, RandomState instance or None, default=None
+        Where the draws come from.
+
+    Returns
+    -------
+    rows : ndarray of shape (min(n_queries, n),), dtype int64
+        In the order drawn; no duplicates.
+
+    Raises
+    ------
+    TypeError
+        If `embedding` is sparse or not numeric.
+    ValueError
+        If an entry of `proba` is not a probability or of `embedding` is not finite, or
+        if the two differ in length.
+
+    See Also
+    --------
+    gradient_embedding : The gradients, which are never built here.
+
+    Notes
+    -----
+    A gradient is an outer product, so that distances follow from its two factors. Those
+    of all rows are brought up to date once per 32 rows drawn, with one matrix product;
+    in between a row is drawn by the old distance, which can only be too large, and
+    kept with probability new / old. The law is that of sequential sampling exactly.
+    O(n (C + d) n_queries) time, about n_queries / 32 passes over the two arrays;
+    O(n C) memory beside them.
+
+    Products are in single precision. A gradient that differs from a drawn one by less
+    than 0.3 % of its length counts as equal to it. Once every row left is equal to a
+    drawn one (fewer distinct gradients than `n_queries`, or probabilities of exactly 0
+    and 1), the rest is drawn uniformly from the rows left; the authors' code stops with
+    an error there. Equally large first gradients: the lowest row.
+
+    Other published versions differ: ALPS's normalises the gradients, which takes the
+    uncertainty out of them, and draws the first row uniformly; small-text 1.4 does not
+    subtract the predicted label. They are not followed.
+
+    References
+    ----------
+    J. T. Ash, C. Zhang, A. Krishnamurthy, J. Langford, A. Agarwal. Deep batch active
+    learning by diverse, uncertain gradient lower bounds. ICLR 2020, Algorithm 1.
+    https://arxiv.org/abs/1906.03671
+
+    Examples
+    --------
+    >>> from skal.functional import badge
+    >>> proba = [[0.9, 0.1], [0.5, 0.5], [0.5, 0.5]]
+    >>> badge(proba, [[1.0, 0.0], [0.0, 3.0], [0.0, 3.0]], 2, random_state=0).tolist()
+    [1, 0]
+    """
+    gradients = _Gradients(proba, embedding)
+    n_rows = len(gradients.norms)
+    n_queries = min(n_queries, n_rows)
+    if n_queries == 0:
+        return np.empty(0, dtype=np.int64)
+    rng = check_random_state(random_state)
+    rows = new = [int(np.argmax(gradients.norms))]
+    nearest = np.full(n_rows, np.inf, dtype=np.float32)
+    while len(rows) < n_queries:
+        gradients.lower(nearest, new)
+        nearest[rows] = 0
+        new = _draw(gradients, nearest, n_queries - len(rows), rng)
+        if not new:
+            left = np.setdiff1d(np.arange(n_rows), rows)
+            new = rng.choice(left, n_queries - len(rows), replace=False).tolist()
+        rows = rows + new
+    return np.array(rows, dtype=np.int64)
+
+
+def _draw(gradients, nearest, size, rng):
+    """Rows drawn by their distances of a while ago; none if all of these are zero.
+
+    A row that is drawn gets the distance zero; the other entries of `nearest` stay.
+    """
+    cumulative = np.cumsum(nearest, dtype=np.float64)
+    rows = []
+    if cumulative[-1] == 0:
+        return rows
+    for _ in range(_MAX_DRAWS):
+        point = rng.random_sample() * cumulative[-1]
+        row = int(np.searchsorted(cumulative, point, side="right"))
+        old = float(nearest[row])
+        new = gradients.to_nearest(slice(row, row + 1), rows)[0] if rows else old
+        if rng.random_sample() * old < min(old, new):
+            rows.append(row)
+            nearest[row] = 0
+            if len(rows) == min(size, _MAX_STALE):
+                break
+    return rows
+
+
+class _Gradients:
+    """The two factors of the gradients, and squared distances out of them.
+
+    Squared distances are in units of the largest embedding's squared norm, so that they
+    stay within single precision.
+    """
+
+    def __init__(self, proba, embedding):
+        proba, self.embedding = _check_lengths(proba, embedding)
+        self.residual = _residual(proba, np.float32)
+        sizes = _squared_norms(self.embedding)
+        self.unit = max(float(np.sqrt(sizes.max(initial=0))), 1e-30)
+        norms = _squared_norms(self.residual) * (sizes / self.unit**2)
+        self.norms = norms.astype(np.float32)
+
+    def to_nearest(self, rows, centers):
+        """Squared distance of each of `rows` to the nearest of `centers`."""
+        residual = self.residual[centers] * (-2 / self.unit)
+        embedding = self.embedding[centers] * (1 / self.unit)
+        squared = residual @ self.residual[rows].T
+        squared *= embedding @ self.embedding[rows].T
+        squared += self.norms[centers, None]
+        nearest = squared.min(axis=0) + self.norms[rows]
+        nearest[nearest < _ROUNDING * self.norms[rows]] = 0
+        return nearest
+
+    def lower(self, nearest, centers):
+        """Lower every row's squared distance to that of the nearest of `centers`."""
+        for rows in gen_batches(len(nearest), _BLOCK):
+            np.minimum(nearest[rows], self.to_nearest(rows, centers), out=nearest[rows])
+
+
+def _check_lengths(proba, embedding):
+    proba, embedding = check_proba(proba), check_vectors(embedding, "embedding")
+    if len(proba) != len(embedding):
+        raise ValueError(
+            "proba and embedding must have one row per row of the pool. Got "
+            f"{len(proba)} and {len(embedding)} rows."
+        )
+    return proba, embedding
+
+
+def _residual(proba, dtype):
+    """Probabilities less the one-hot predicted label."""
+    rows, predicted = np.arange(len(proba)), proba.argmax(axis=1)
+    residual = proba.astype(dtype)
+    residual[rows, predicted] = proba[rows, predicted] - 1
+    return residual
+
+
+def _squared_norms(X):
+    return np.einsum("ij,ij->i", X, X, dtype=np.float64)
