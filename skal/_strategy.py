@@ -156,7 +156,7 @@ class QueryStrategy(TransformerMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = "encoding" not in self.reads.pool
+        tags.input_tags.sparse = not self.reads.pool & {"embedding", "encoding"}
         return tags
 
     def __getstate__(self):

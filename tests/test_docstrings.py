@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 import skal
 from skal import ActiveLearner, QueryPipeline
 from skal.filters import AnchorAL, RandSub
-from skal.strategies import Entropy, RandomSampling
+from skal.strategies import BADGE, Entropy, LeastConfidence, Margin, RandomSampling
 from skal.text import DenseClassifier, SentenceEncoder, TransformerClassifier
 
 PACKAGES = ["base", "datasets", "filters", "functional", "metrics", "strategies"]
@@ -74,6 +74,9 @@ OF_FRAMES = {"feature_names_in_"}
     [
         RandomSampling(),
         Entropy(),
+        LeastConfidence(),
+        Margin(),
+        BADGE(),
         RandSub(),
         AnchorAL(),
         QueryPipeline([("s", Entropy())]),
