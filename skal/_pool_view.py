@@ -18,6 +18,7 @@ from skal.utils._capabilities import (
     compute_outputs,
     last_step,
     reads_rows_as_they_are,
+    recorded_dynamics,
 )
 from skal.utils._random import peek_seed, stream
 from skal.utils._rows import (
@@ -42,7 +43,7 @@ class Reads:
         What is read of the pool: names out of "proba", "logits", "embedding", "samples"
         and "encoding" (vectors of the frozen encoder).
     labeled : frozenset of str, default=frozenset()
-        What is read of the labelled rows; the same names.
+        What is read of the labelled rows; the same names, and "training_dynamics".
     n_samples : int, default=0
         How many "samples" are read, so that they are drawn in the same pass as all
         else; 0 leaves them to a pass of their own. Of two numbers the larger holds.
@@ -54,6 +55,7 @@ class Reads:
 
     def __post_init__(self):
         unknown = (self.pool | self.labeled) - set(CAPABILITIES)
+        unknown |= self.pool & {"training_dynamics"}  # of the pool there is none
         if unknown:
             raise ValueError(
                 f"What is read must be out of {sorted(CAPABILITIES)}. Got "
@@ -165,6 +167,11 @@ class LabeledRows(_Look):
 
     def __len__(self):
         return len(self.y)
+
+    @property
+    def training_dynamics(self):
+        """What training saw: `gold_proba` and `correct`, both (n_epochs, n_labeled)."""
+        return recorded_dynamics(self.estimator, len(self))
 
 
 class PoolView(_Look):

@@ -47,6 +47,7 @@ def test_public_names_are_there():
 @pytest.mark.parametrize("package", PACKAGES)
 def test_all_is_sorted_and_true(package):
     module = importlib.import_module(f"skal.{package}")
-    assert list(module.__all__) == sorted(module.__all__)
+    names = list(module.__all__)
+    assert names == sorted(names, key=lambda name: (not name.isupper(), name))
     for name in module.__all__:
         assert hasattr(module, name)

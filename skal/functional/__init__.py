@@ -4,21 +4,29 @@
 """The arithmetic of active learning: arrays in, arrays out, no state."""
 
 from skal.functional._anchors import anchor_subpool, spread_anchors
+from skal.functional._clustering import k_means, top_per_cluster
+from skal.functional._dynamics import data_map
 from skal.functional._gradient import badge, gradient_embedding
+from skal.functional._pseudo_errors import allocate_budget, pseudo_errors
 from skal.functional._ranking import top_rows
 from skal.functional._sampling import random_rows
 from skal.functional._surprisal import surprisal_embedding
 from skal.functional._uncertainty import entropy, least_confidence, margin
 
 __all__ = [
+    "allocate_budget",
     "anchor_subpool",
     "badge",
+    "data_map",
     "entropy",
     "gradient_embedding",
+    "k_means",
     "least_confidence",
     "margin",
+    "pseudo_errors",
     "random_rows",
     "spread_anchors",
     "surprisal_embedding",
+    "top_per_cluster",
     "top_rows",
 ]

@@ -6,6 +6,7 @@
 A leaf: everything here imports torch, and is itself imported inside methods only.
 """
 
+from skal.neural._binary import fit_binary, predict_binary
 from skal.neural._checkpoint import (
     load_encoder,
     load_masked_language_model,
@@ -35,11 +36,13 @@ __all__ = [
     "TransformerNet",
     "VectorDataset",
     "fingerprint",
+    "fit_binary",
     "load_encoder",
     "load_masked_language_model",
     "load_sequence_classifier",
     "load_tokenizer",
     "on_cpu",
+    "predict_binary",
     "resolve_device",
     "run_table",
     "run_texts",

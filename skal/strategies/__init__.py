@@ -4,7 +4,17 @@
 """Query strategies: which rows to label next."""
 
 from skal.strategies._badge import BADGE
+from skal.strategies._cartography import CartographyAL
 from skal.strategies._random import RandomSampling
+from skal.strategies._real import REAL
 from skal.strategies._uncertainty import Entropy, LeastConfidence, Margin
 
-__all__ = ["BADGE", "Entropy", "LeastConfidence", "Margin", "RandomSampling"]
+__all__ = [
+    "BADGE",
+    "REAL",
+    "CartographyAL",
+    "Entropy",
+    "LeastConfidence",
+    "Margin",
+    "RandomSampling",
+]

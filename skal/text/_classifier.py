@@ -139,6 +139,9 @@ class TransformerClassifier(
     >>> clf.fit(["good", "bad"], ["pos", "neg"]).predict(["fine"])  # doctest: +SKIP
     """
 
+    # Says before the first fit that training is recorded: strategies ask the class.
+    training_dynamics_ = None
+
     _parameter_constraints: dict = {
         "model": [str, os.PathLike],
         "classes": ["array-like", None],

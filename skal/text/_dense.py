@@ -118,6 +118,8 @@ class DenseClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
     """
 
     _outputs = ("proba", "logits", "embedding", "samples")
+    # Says before the first fit that training is recorded: strategies ask the class.
+    training_dynamics_ = None
 
     _parameter_constraints: dict = {
         "hidden_layer_sizes": ["array-like"],

@@ -8,12 +8,14 @@ import inspect
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
 
 from skal.exceptions import MissingCapabilityError
 from skal.utils._arrays import check_vectors
 from skal.utils._rows import looks_like_vectors
 
-# output -> (the method a classifier offers it by, what to do where it is missing)
+# output -> (what a classifier offers it by, what to do where it is missing). The class
+# of a classifier that sets an attribute in `fit` has one of that name too.
 CAPABILITIES = {
     "proba": ("predict_proba", "use a probabilistic classifier"),
     "logits": ("predict_outputs", "use skal.TransformerClassifier"),
@@ -31,6 +33,11 @@ CAPABILITIES = {
         "pretrained_encoder",
         "use skal.TransformerClassifier, or give the filter an encoder: "
         "encoder=make_pipeline(TfidfVectorizer(), TruncatedSVD(100))",
+    ),
+    "training_dynamics": (
+        "training_dynamics_",
+        "use skal.TransformerClassifier, skal.text.DenseClassifier or a classifier "
+        "whose class says that it records its training",
     ),
 }
 
@@ -99,8 +106,9 @@ def check_provides(reader, estimator, outputs, X):
     for output in sorted(outputs):
         if not provides(estimator, output, X):
             method, remedy = CAPABILITIES[output]
+            kind = "an attribute" if method.endswith("_") else "a method"
             raise MissingCapabilityError(
-                f"{reader} reads {output!r} of the classifier, which takes a method "
+                f"{reader} reads {output!r} of the classifier, which takes {kind} "
                 f"`{method}`. {type(last_step(estimator)).__name__} has none; "
                 f"{remedy}, or another strategy."
             )
@@ -154,6 +162,23 @@ def _takes_n_samples(method):
     parameters = inspect.signature(method).parameters
     kinds = {parameter.kind for parameter in parameters.values()}
     return "n_samples" in parameters or inspect.Parameter.VAR_KEYWORD in kinds
+
+
+def recorded_dynamics(estimator, n_rows):
+    """What a fitted classifier recorded in training, which must be of `n_rows` rows."""
+    classifier = last_step(estimator)
+    check_is_fitted(classifier)
+    dynamics = classifier.training_dynamics_
+    n_recorded = np.shape(dynamics.correct)[-1]
+    if n_recorded != n_rows:
+        raise ValueError(
+            "Training dynamics are read row by row, so the classifier must have been "
+            f"fitted on exactly the labelled rows. {type(classifier).__name__} "
+            f"recorded {n_recorded} rows and {n_rows} are labelled; refit it (a "
+            "learner whose last refit failed: `teach([], [])`). A FrozenEstimator "
+            "never is refitted."
+        )
+    return dynamics
 
 
 def compute_embedding(estimator, X):
