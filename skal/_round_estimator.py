@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
+from sklearn.utils import Bunch
 from sklearn.utils.validation import has_fit_parameter
 
 from skal.exceptions import SingleClassWarning
@@ -91,11 +92,15 @@ class ConstantClassifier(ClassifierMixin, BaseEstimator):
     Attributes
     ----------
     classes_ : ndarray of shape (1,)
+    training_dynamics_ : Bunch
+        One epoch in which every row was predicted right, with probability 1.
     """
 
     def fit(self, X, y):
         """Note the class; X is not read."""
         self.classes_ = np.unique(y)
+        right = np.ones((1, len(y)))
+        self.training_dynamics_ = Bunch(gold_proba=right, correct=right > 0)
         return self
 
     def predict(self, X):

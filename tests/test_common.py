@@ -10,7 +10,15 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from skal import ActiveLearner, QueryPipeline
 from skal.filters import AnchorAL, RandSub
-from skal.strategies import BADGE, Entropy, LeastConfidence, Margin, RandomSampling
+from skal.strategies import (
+    BADGE,
+    REAL,
+    CartographyAL,
+    Entropy,
+    LeastConfidence,
+    Margin,
+    RandomSampling,
+)
 from skal.text import DenseClassifier
 from skal.utils.estimator_checks import check_query_strategy
 
@@ -56,6 +64,14 @@ class BADGEOfDenseClassifier(FitsItsNetwork, BADGE):
     """BADGE with a classifier of its own."""
 
 
+class REALOfDenseClassifier(FitsItsNetwork, REAL):
+    """REAL with a classifier of its own."""
+
+
+class CartographyALOfDenseClassifier(FitsItsNetwork, CartographyAL):
+    """Cartography AL with a classifier of its own."""
+
+
 ESTIMATORS = [
     ActiveLearner(LogisticRegression(), random_state=0),
     ActiveLearner(LogisticRegression(), AnchorAL(Entropy()), random_state=0),
@@ -65,6 +81,8 @@ ESTIMATORS = [
     BADGEOfDenseClassifier(random_state=0),
     AnchorALOfLogisticRegression(Entropy(), random_state=0),
     AnchorALOfLogisticRegression(anchors="entropy", random_state=0),
+    REALOfDenseClassifier(n_clusters=3, random_state=0),
+    CartographyALOfDenseClassifier(t_cor=0.8, device="cpu", random_state=0),
     DENSE,
     RandomSampling(random_state=0),
     RandSub(RandomSampling(random_state=0), max_subpool=5, random_state=0),
@@ -131,9 +149,30 @@ STRATEGIES = [
             ("pick", Entropy()),
         ]
     ),
+    *(
+        REAL(n_clusters=5, variant=variant, compat=compat, random_state=0)
+        for variant in ("real", "pool", "uniform", "cluster", "entropy")
+        for compat in (None, "reference")
+    ),
+    RandSub(REAL(random_state=0), max_subpool=30, random_state=0),
 ]
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=repr)
 def test_strategies_keep_their_promises_on_vectors(strategy):
     check_query_strategy(strategy)
+
+
+# Strategies that read what a network recorded while it was trained.
+OF_TRAINING = [
+    CartographyAL(t_cor=0.8, device="cpu", random_state=0),
+    CartographyAL(t_cor=0.8, binned=True, lr=0.01, device="cpu", random_state=0),
+    RandSub(
+        CartographyAL(device="cpu", random_state=0), max_subpool=30, random_state=0
+    ),
+]
+
+
+@pytest.mark.parametrize("strategy", OF_TRAINING, ids=repr)
+def test_strategies_of_training_keep_their_promises(strategy):
+    check_query_strategy(strategy, estimator=DENSE)

@@ -15,7 +15,15 @@ from sklearn.linear_model import LogisticRegression
 import skal
 from skal import ActiveLearner, QueryPipeline
 from skal.filters import AnchorAL, RandSub
-from skal.strategies import BADGE, Entropy, LeastConfidence, Margin, RandomSampling
+from skal.strategies import (
+    BADGE,
+    REAL,
+    CartographyAL,
+    Entropy,
+    LeastConfidence,
+    Margin,
+    RandomSampling,
+)
 from skal.text import DenseClassifier, SentenceEncoder, TransformerClassifier
 
 PACKAGES = ["base", "datasets", "filters", "functional", "metrics", "strategies"]
@@ -80,11 +88,18 @@ OF_FRAMES = {"feature_names_in_"}
         RandSub(),
         AnchorAL(),
         QueryPipeline([("s", Entropy())]),
+        REAL(),
     ],
     ids=lambda strategy: type(strategy).__name__,
 )
 def test_attributes_of_strategies(strategy):
     strategy.fit(X, Y, estimator=LogisticRegression().fit(X, Y))
+    assert documented(strategy) - OF_FRAMES == fitted_attributes(strategy)
+
+
+def test_attributes_of_cartography():
+    classifier = DenseClassifier((5,), max_epochs=1, device="cpu").fit(X, Y)
+    strategy = CartographyAL().fit(X, Y, estimator=classifier)
     assert documented(strategy) - OF_FRAMES == fitted_attributes(strategy)
 
 

@@ -19,11 +19,13 @@ from sklearn.base import clone
 from sklearn.datasets import make_blobs
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.utils import Bunch
 
 from skal._filter import PoolFilter
 from skal._query_pipeline import QueryPipeline
 from skal._strategy import ScoreStrategy
 from skal.exceptions import PoolExhaustedWarning
+from skal.utils._capabilities import last_step
 from skal.utils._rows import is_column, take_rows
 
 __all__ = ["check_query_strategy", "query_strategy_checks"]
@@ -339,7 +341,7 @@ def _check_one_class_and_string_labels(strategy, case):
         labels = np.array([f"class {code:06}" for code in codes])
     estimator = clone(case.estimator).fit(case.X, labels)
     one_class = clone(strategy).fit(
-        take_rows(case.X, one), labels[one], estimator=estimator
+        take_rows(case.X, one), labels[one], estimator=_recorded(estimator, one)
     )
     rows = one_class.query(case.pool, n_queries=case.n)
     _assert_valid(rows, case.n_pool, case.n)
@@ -347,6 +349,17 @@ def _check_one_class_and_string_labels(strategy, case):
         named = clone(strategy).fit(case.X, labels, estimator=estimator)
         rows = named.query(case.pool, n_queries=case.n)
         _assert_same(rows, case.query(strategy), "labels given as strings")
+
+
+def _recorded(estimator, rows):
+    """The classifier, as if only some of its training rows had been there to record."""
+    estimator = copy.deepcopy(estimator)
+    classifier = last_step(estimator)
+    dynamics = getattr(classifier, "training_dynamics_", None)
+    if dynamics is not None:
+        cut = {name: values[:, rows] for name, values in dynamics.items()}
+        classifier.training_dynamics_ = Bunch(**cut)
+    return estimator
 
 
 def _check_persistence(strategy, case):
