@@ -10,11 +10,13 @@ import importlib.metadata
 # `import skal` loads neither torch nor transformers nor faiss.
 _HOMES = {
     "ActiveLearner": "skal._learner",
+    "NoisyOracle": "skal._oracle",
     "PoolFilter": "skal.base",
     "QueryPipeline": "skal.base",
     "QueryStrategy": "skal.base",
     "TransformerClassifier": "skal.text",
     "make_query_pipeline": "skal.base",
+    "simulate": "skal._simulation",
 }
 
 __all__ = sorted(_HOMES)

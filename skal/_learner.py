@@ -353,6 +353,7 @@ class ActiveLearner(
         if len(rows) == 0:
             return rows
         view = self._view(X_pool, None if len(rows) == n_rows else rows)
+        self._log = view.log
         return self._pick(view, min(n_queries, len(rows)))
 
     # What the public methods share.

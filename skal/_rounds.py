@@ -22,7 +22,7 @@ def run_rounds(learner, X, y, ids, params):
     read before it is bought (but by ``initial={class: count}``).
     """
     still_open = np.ones(len(y), dtype=bool)
-    rows, log = _first_rows(learner, X, y)
+    rows, log = first_rows(learner, X, y)
     learner.rounds_ = []
     with tqdm(total=learner.budget, desc="labels", disable=not learner.verbose) as bar:
         while True:
@@ -76,7 +76,8 @@ def _initial_size(learner):
     return initial
 
 
-def _first_rows(learner, X, y):
+def first_rows(learner, X, y):
+    """The rows that `initial` asks for, and the log of picking them."""
     view = learner._view(X, None)
     initial = learner.initial
     with view.log.timed("select"):

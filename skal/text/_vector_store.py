@@ -5,9 +5,6 @@
 
 import contextlib
 import io
-import os
-import time
-import uuid
 import warnings
 from hashlib import blake2b
 from pathlib import Path
@@ -16,11 +13,11 @@ import numpy as np
 from tqdm import tqdm
 
 from skal.exceptions import CacheWarning
+from skal.utils._files import UNFINISHED, remove_stale, write_whole
 
 _KEY = np.dtype("S16")
-_KEYS, _VECTORS, _UNFINISHED = ".keys.npy", ".vectors.npy", ".tmp"
+_KEYS, _VECTORS = ".keys.npy", ".vectors.npy"
 _SHARD_ROWS = 2048
-_DAY = 24 * 60 * 60
 
 
 def text_keys(texts):
@@ -157,8 +154,8 @@ class VectorStore:
         self.folder.mkdir(parents=True, exist_ok=True)
         keys, vectors = _npy(keys), _npy(vectors)
         name = _shard_name(keys, vectors)
-        _write_whole(self.folder / (name + _VECTORS), vectors)
-        _write_whole(self.folder / (name + _KEYS), keys)
+        write_whole(self.folder / (name + _VECTORS), vectors)
+        write_whole(self.folder / (name + _KEYS), keys)
         self._refused.discard(name)
 
     def _refresh(self):
@@ -202,10 +199,7 @@ class VectorStore:
 
     def _sweep(self):
         """Remove what killed processes left unfinished more than a day ago."""
-        for path in [*self.folder.glob("*" + _UNFINISHED), *self._without_keys()]:
-            with contextlib.suppress(OSError):
-                if path.stat().st_mtime < time.time() - _DAY:
-                    path.unlink()
+        remove_stale([*self.folder.glob("*" + UNFINISHED), *self._without_keys()])
 
     def _without_keys(self):
         for path in self.folder.glob("*" + _VECTORS):
@@ -229,18 +223,3 @@ def _shard_name(keys, vectors):
     digest = blake2b(keys, digest_size=16)
     digest.update(vectors)
     return digest.hexdigest()
-
-
-def _write_whole(path, content):
-    """Write a file that is there whole or not at all."""
-    unfinished = path.with_name(uuid.uuid4().hex + _UNFINISHED)
-    try:
-        with open(unfinished, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
-        raise

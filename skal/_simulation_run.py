@@ -1,0 +1,164 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""One run of a simulation: a learner, a data set, a seed."""
+
+import contextlib
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import check_scoring
+from sklearn.utils.validation import has_fit_parameter
+from threadpoolctl import threadpool_limits
+
+from skal._rounds import check_budget, first_rows
+from skal._simulation_data import load_data
+from skal._simulation_store import ResultFolder
+from skal._strategy import QueryStrategy
+from skal.utils._random import draw_seed
+from skal.utils._rows import take_rows
+
+KINDS = ("fit", "score", "encode", "filter", "look", "select")
+
+
+def run_task(folder, learner, dataset, seed):
+    """Do one run of the simulation in a folder, unless it is finished.
+
+    Parameters
+    ----------
+    folder : str
+        Of a :class:`ResultFolder`, as are the names.
+    learner, dataset : str
+    seed : int
+    """
+    store = ResultFolder(folder)
+    if store.finished(learner, dataset, seed) is not None:
+        return
+    try:
+        protocol, estimator, data = store.inputs(learner, dataset)
+        with one_thread():
+            lines = [
+                {"learner": learner, "dataset": dataset, "seed": seed, **line}
+                for line in rounds(
+                    estimator, load_data(data, dataset), seed, **protocol
+                )
+            ]
+    except Exception as error:
+        if hasattr(error, "add_note"):  # Python 3.11
+            error.add_note(
+                f"In the run of learners[{learner!r}] on datasets[{dataset!r}] with "
+                f"seed {seed}."
+            )
+        raise
+    store.put(learner, dataset, seed, lines)
+
+
+@contextlib.contextmanager
+def one_thread():
+    """Compute in one thread, so that results are the same however runs are spread."""
+    import torch
+
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(n_threads)
+
+
+def rounds(learner, data, seed, *, asker, n_rounds, n_queries, scoring, oracle):
+    """Yield what is noted of each round, beginning with that of the initial rows.
+
+    Parameters
+    ----------
+    learner : ActiveLearner
+    data : tuple (X, y, X_test, y_test)
+    seed : int
+    asker : ActiveLearner
+        Asks for the initial rows.
+    n_rounds : int
+    n_queries : int or None
+    scoring, oracle
+        As in :func:`~skal.simulate`.
+    """
+    X, y, X_test, y_test = data
+    learner = _prepared(learner, np.concatenate([y, y_test]), seed)
+    scorer = check_scoring(learner, scoring=scoring)
+    n_queries = learner.n_queries if n_queries is None else n_queries
+    ids = np.arange(len(y))
+    is_open = np.ones(len(y), dtype=bool)
+    rows, log = _initial_rows(asker, X, y, seed)
+    for round_ in range(n_rounds + 1):
+        if round_:
+            if not is_open.any():
+                return
+            rows = learner.query(X, min(n_queries, int(is_open.sum())), ids=ids)
+            log = learner._log
+        is_open[rows] = False
+        answers = y[rows] if oracle is None else oracle(rows, X, y, seed)
+        with log.timed("fit"):
+            learner.teach(
+                take_rows(X, rows),
+                answers,
+                ids=ids[rows],
+                X_pool=_offered(learner, X, is_open),
+            )
+        _check_labeled(learner)
+        with log.timed("score"):
+            scores = _scores(scorer(learner, X_test, y_test))
+        yield _line(learner, round_, rows, scores, log)
+
+
+def _prepared(learner, labels, seed):
+    """A fresh learner with the seed of the run, which knows every label there is."""
+    learner = clone(learner).set_params(random_state=seed, keep_estimators=False)
+    is_frozen = isinstance(learner.estimator, FrozenEstimator)
+    if learner._fixed_classes() is None and not is_frozen:
+        learner.set_params(classes=np.unique(labels))
+    return learner
+
+
+def _initial_rows(asker, X, y, seed):
+    """The same rows for every learner: those that its own `fit` would buy first."""
+    asker = clone(asker).set_params(random_state=seed)
+    check_budget(asker, y)
+    asker._seed = draw_seed(seed)
+    if isinstance(asker.initial, QueryStrategy):
+        asker._load_encoder(asker.initial, X)
+    return first_rows(asker, X, y)
+
+
+def _offered(learner, X, is_open):
+    """The rows not yet asked for, where the classifier's `fit` takes them."""
+    if has_fit_parameter(learner.estimator, "X_unlabeled"):
+        return take_rows(X, np.flatnonzero(is_open))
+    return None
+
+
+def _check_labeled(learner):
+    if not hasattr(learner, "estimator_"):
+        raise ValueError(
+            "The oracle must answer at least one of the initial rows. It skipped all "
+            "of them; ask for more with `initial`, or lower its share of skipped rows."
+        )
+
+
+def _scores(scores):
+    """{column: value} of what a scorer returned, named as by `cross_validate`."""
+    if not isinstance(scores, dict):
+        return {"test_score": float(scores)}
+    return {f"test_{name}": float(value) for name, value in scores.items()}
+
+
+def _line(learner, round_, rows, scores, log):
+    seconds = {f"{kind}_time": log.seconds.get(kind, 0.0) for kind in KINDS}
+    return {
+        "round": round_,
+        "n_labeled": len(learner.y_labeled_),
+        "n_subpool": log.subpool_sizes[-1] if log.subpool_sizes else None,
+        **scores,
+        **seconds,
+        "rows": rows.tolist(),
+    }
