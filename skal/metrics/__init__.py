@@ -3,6 +3,9 @@
 
 """What to measure about an active-learning run."""
 
-from skal.metrics._learning_curve import learning_curve_auc
+from skal.metrics._learning_curve import (
+    learning_curve_auc,
+    make_learning_curve_scorer,
+)
 
-__all__ = ["learning_curve_auc"]
+__all__ = ["learning_curve_auc", "make_learning_curve_scorer"]
