@@ -1,9 +1,17 @@
 # Authors: The skal developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""Real data that needs no download, and a way to make it imbalanced."""
+"""Real data, with and without a download, and a way to make it imbalanced."""
 
 from skal.datasets._docstrings import load_docstrings
+from skal.datasets._fetch import fetch_benchmark, fetch_hub
 from skal.datasets._imbalance import make_imbalanced
+from skal.datasets._parquet import load_parquet_folder
 
-__all__ = ["load_docstrings", "make_imbalanced"]
+__all__ = [
+    "fetch_benchmark",
+    "fetch_hub",
+    "load_docstrings",
+    "load_parquet_folder",
+    "make_imbalanced",
+]
