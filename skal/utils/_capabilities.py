@@ -6,9 +6,9 @@
 import inspect
 
 import numpy as np
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
 
 from skal.exceptions import MissingCapabilityError
 from skal.utils._arrays import check_vectors
@@ -167,8 +167,11 @@ def _takes_n_samples(method):
 def recorded_dynamics(estimator, n_rows):
     """What a fitted classifier recorded in training, which must be of `n_rows` rows."""
     classifier = last_step(estimator)
-    check_is_fitted(classifier)
     dynamics = classifier.training_dynamics_
+    if dynamics is None:
+        raise NotFittedError(
+            f"{type(classifier).__name__} has recorded no training yet. Fit it first."
+        )
     n_recorded = np.shape(dynamics.correct)[-1]
     if n_recorded != n_rows:
         raise ValueError(
