@@ -3,18 +3,17 @@
 
 """What is computed once for a pool object and kept between queries."""
 
-import joblib
 import numpy as np
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
+from skal._encoded_pool import EncodedPool, hash_rows
 from skal.exceptions import PoolChangedError
-from skal.utils._index import ExactIndex
 from skal.utils._random import seed_nested, stream
-from skal.utils._rows import num_rows, take_rows, to_list
+from skal.utils._rows import num_rows, take_rows
 
 _N_SAMPLED_ROWS = 64
-_N_INDEXES = 4
+_N_ENCODERS = 4
 
 
 class PoolMemory:
@@ -28,23 +27,21 @@ class PoolMemory:
     def __init__(self):
         self.pool = None
 
-    def index(self, pool, encoder, seed):
-        """(fitted encoder, index of the whole pool); `encoder=None` is the identity.
+    def encoded(self, pool, encoder, seed):
+        """The whole pool under an encoder; None is the identity.
 
-        The indexes of the latest four encoders are kept. `seed` matters only to an
+        The pools of the latest four encoders are kept. `seed` matters only to an
         encoder with a `random_state` of None.
         """
         self._hold(pool)
-        # The encoder is kept beside its index, so that its id stays taken.
         params = {} if encoder is None else encoder.get_params()
         key = id(encoder), repr(sorted(params.items())), seed if _is_open(params) else 0
         if key not in self._entries:
-            fitted = _fit_encoder(encoder, pool, seed)
-            vectors = pool if fitted is None else fitted.transform(pool)
-            if len(self._entries) == _N_INDEXES:
+            entry = EncodedPool(pool, encoder, _fit_encoder(encoder, pool, seed))
+            if len(self._entries) == _N_ENCODERS:
                 del self._entries[next(iter(self._entries))]
-            self._entries[key] = (fitted, ExactIndex(vectors), encoder)
-        return self._entries[key][:2]
+            self._entries[key] = entry
+        return self._entries[key]
 
     def tokenized(self, pool, classifier):
         """The rows of the pool as the classifier's `keep_tokens` gives them."""
@@ -84,7 +81,8 @@ def _fit_encoder(encoder, pool, seed):
 def _fingerprint(pool):
     n_rows = num_rows(pool)
     rows = np.unique(np.linspace(0, n_rows - 1, _N_SAMPLED_ROWS).astype(np.int64))
-    sample = take_rows(pool, rows)
-    if getattr(sample, "ndim", 1) == 1:
-        sample = to_list(sample)
-    return n_rows, str(getattr(pool, "dtype", "")), joblib.hash(sample)
+    return (
+        n_rows,
+        str(getattr(pool, "dtype", "")),
+        hash_rows(take_rows(pool, rows)),
+    )

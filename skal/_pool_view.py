@@ -12,7 +12,6 @@ import numpy as np
 
 from skal._pool_memory import PoolMemory
 from skal.exceptions import MissingCapabilityError
-from skal.utils._arrays import check_vectors
 from skal.utils._capabilities import (
     CAPABILITIES,
     compute_outputs,
@@ -173,6 +172,12 @@ class LabeledRows(_Look):
         """What training saw: `gold_proba` and `correct`, both (n_epochs, n_labeled)."""
         return recorded_dynamics(self.estimator, len(self))
 
+    def by_round(self):
+        """Positions and rows of the labels given in each round."""
+        for round_ in np.unique(self.rounds):
+            rows = np.flatnonzero(self.rounds == round_)
+            yield rows, take_rows(self.X, rows)
+
 
 class PoolView(_Look):
     """What one fitted classifier sees in one pool, or in some rows of it.
@@ -314,7 +319,7 @@ class PoolView(_Look):
             return stream(self.seed, self.round, self.depth)
         return stream(peek_seed(random_state), self.round)
 
-    def nearest_to_labeled(self, labeled_rows, k, encoder="auto"):
+    def nearest_to_labeled(self, labeled_rows, k, encoder="auto", index="auto"):
         """Find the k rows of this view most similar to each of some labelled rows.
 
         Parameters
@@ -325,6 +330,8 @@ class PoolView(_Look):
             Clamped to the number of rows.
         encoder : "auto" or transformer, default="auto"
             As in :class:`~skal.filters.AnchorAL`.
+        index : {"auto", "exact", "hnsw", "ivf"}, default="auto"
+            As in :class:`~skal.utils.NeighborIndex`.
 
         Returns
         -------
@@ -334,14 +341,43 @@ class PoolView(_Look):
             Cosine similarity of the frozen encoder's vectors.
         """
         queries = self.encode_labeled(encoder)[labeled_rows]
-        _, index = self._index(encoder)
-        neighbors, similarity = index.search(queries, k, self.rows)
+        found = self._encoded(encoder, index).index(index)
+        neighbors, similarity = found.search(queries, k, rows=self.rows)
         if self.rows is not None:
             neighbors = np.searchsorted(self.rows, neighbors)
         return neighbors, similarity
 
+    def near_labeled(self, k, encoder="auto", index="auto"):
+        """Find the rows of this view that are near to any labelled row.
+
+        The k neighbours of a labelled row are looked for in the whole pool object; only
+        then are those dropped that the view does not show. So they stay the same from
+        round to round and are looked for once per labelled row and pool object.
+
+        Parameters
+        ----------
+        k : int
+            Neighbours per labelled row. Where the labelled row lies in the pool object
+            itself it is not one of them.
+        encoder : "auto" or transformer, default="auto"
+            As in :class:`~skal.filters.AnchorAL`.
+        index : {"auto", "exact", "hnsw", "ivf"}, default="auto"
+            As in :class:`~skal.utils.NeighborIndex`.
+
+        Returns
+        -------
+        rows : ndarray of shape (m,), dtype int64
+            Sorted positions in this view.
+        """
+        vectors = self.encode_labeled(encoder)
+        encoded = self._encoded(encoder, index)
+        near = np.zeros(num_rows(self.pool), dtype=bool)
+        for rows, _ in self.labeled.by_round():
+            near[encoded.near(vectors[rows], k, index)] = True
+        return np.flatnonzero(near if self.rows is None else near[self.rows])
+
     def encode_labeled(self, encoder="auto"):
-        """Encode the labelled rows with the frozen encoder.
+        """Encode the labelled rows with the frozen encoder, each round's together.
 
         Parameters
         ----------
@@ -355,17 +391,23 @@ class PoolView(_Look):
         """
         key = ("encoding", id(encoder))
         if key not in self.labeled._found:
-            fitted, _ = self._index(encoder)
+            encoded = self._encoded(encoder)
+            shape = len(self.labeled), encoded.vectors.shape[1]
+            vectors = np.empty(shape, dtype=np.float32)
             with self.log.timed("encode"):
-                X = self.labeled.X
-                vectors = X if fitted is None else fitted.transform(X)
-            self.labeled._found[key] = check_vectors(vectors, "The labelled vectors")
+                for rows, X in self.labeled.by_round():
+                    vectors[rows] = encoded.encode(X)
+            self.labeled._found[key] = vectors
         return self.labeled._found[key]
 
-    def _index(self, encoder):
+    def _encoded(self, encoder, index=None):
+        """The pool under an encoder; with its index of a kind, built if need be."""
         encoder = self._resolve(encoder)
         with self.log.timed("encode"):
-            return self.memory.index(self.pool, encoder, self.seed)
+            encoded = self.memory.encoded(self.pool, encoder, self.seed)
+            if index is not None:
+                encoded.index(index)
+        return encoded
 
     def _resolve(self, encoder):
         """What "auto" means: None (identity) on vectors, else the frozen encoder."""

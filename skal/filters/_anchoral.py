@@ -15,6 +15,7 @@ from skal.functional import (
     spread_anchors,
     top_rows,
 )
+from skal.utils._index import KINDS
 from skal.utils._sklearn import HasMethods, Interval, StrOptions
 
 
@@ -48,6 +49,9 @@ class AnchorAL(PoolFilter):
         vectors are taken as they are; for anything else the classifier's own checkpoint
         before fine-tuning. A transformer is cloned and fitted on the pool once; one
         that is fitted already goes inside a :class:`~sklearn.frozen.FrozenEstimator`.
+    index : {"auto", "exact", "hnsw", "ivf"}, default="auto"
+        How the neighbours are searched for; see :class:`~skal.utils.NeighborIndex`.
+        "auto": exactly, in pools of up to a million rows.
     random_state : int, RandomState instance or None, default=None
         None takes the learner's seed. Every round draws anew either way.
 
@@ -69,14 +73,15 @@ class AnchorAL(PoolFilter):
     See Also
     --------
     RandSub : A random part of the pool.
+    SEALS : The neighbours of all labelled rows.
     skal.functional.spread_anchors : The anchors.
     skal.functional.anchor_subpool : The union of their neighbours.
 
     Notes
     -----
     The first query encodes the whole pool and keeps the vectors with the pool object;
-    each later one encodes the labelled rows and costs O(A C n d) time for the exact
-    search (A anchors, C classes, n rows, d dimensions) and O(A C 16384) memory.
+    each later one encodes the newly labelled rows and costs O(A C n d) time for the
+    exact search (A anchors, C classes, n rows, d dimensions) and O(16384 d) memory.
 
     Where this differs from the authors' code (the paper's text is followed):
 
@@ -86,7 +91,10 @@ class AnchorAL(PoolFilter):
       rows; there nothing is labelled and the loop stalls;
     * ties in similarity go to the lower row; there to an unstable sort;
     * every round has a random stream of its own; there one stream runs through all;
-    * neighbours are exact; there approximate (HNSW).
+    * neighbours are exact in pools of up to a million rows; there always approximate,
+      as with ``index="hnsw"``;
+    * equal embeddings among the labelled rows of a class may give fewer anchors, as
+      there; which of them remain can differ.
 
     Before any label exists there is nothing to anchor to: the subpool is then a uniform
     random sample of `max_subpool` rows.
@@ -118,6 +126,7 @@ class AnchorAL(PoolFilter):
         "max_subpool": [Interval(Integral, 1, None, closed="left")],
         "max_search_size": [Interval(Integral, 1, None, closed="left"), None],
         "encoder": [StrOptions({"auto"}), HasMethods(["fit", "transform"])],
+        "index": [StrOptions(set(KINDS))],
         "random_state": ["random_state"],
     }
 
@@ -131,6 +140,7 @@ class AnchorAL(PoolFilter):
         max_subpool=1000,
         max_search_size=None,
         encoder="auto",
+        index="auto",
         random_state=None,
     ):
         self.strategy = strategy
@@ -140,6 +150,7 @@ class AnchorAL(PoolFilter):
         self.max_subpool = max_subpool
         self.max_search_size = max_search_size
         self.encoder = encoder
+        self.index = index
         self.random_state = random_state
 
     @property
@@ -164,7 +175,9 @@ class AnchorAL(PoolFilter):
     def _subpool(self, view, anchors, k, size, n_queries):
         """The neighbours, with k doubled until there are enough for the batch."""
         while True:
-            neighbors, similarity = view.nearest_to_labeled(anchors, k, self.encoder)
+            neighbors, similarity = view.nearest_to_labeled(
+                anchors, k, self.encoder, self.index
+            )
             rows, _ = anchor_subpool(neighbors, similarity, size)
             if len(rows) >= n_queries or k >= len(view):
                 return rows

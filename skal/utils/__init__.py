@@ -1,4 +1,8 @@
 # Authors: The skal developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""Validation, nearest neighbours and the public checks for strategies."""
+"""Nearest neighbours, validation, and the public checks for strategies."""
+
+from skal.utils._index import NeighborIndex
+
+__all__ = ["NeighborIndex"]
