@@ -58,6 +58,9 @@ class QueryStrategy(TransformerMixin, BaseEstimator):
     #: order of the same rows may give another batch.
     draws_from_pool = False
 
+    #: Whether rows of the pool object that the view leaves out still shape the batch.
+    sees_rows_left_out = False
+
     @property
     def reads(self):
         """What the strategy reads of the classifier, a :class:`Reads`."""

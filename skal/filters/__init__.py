@@ -5,5 +5,6 @@
 
 from skal.filters._anchoral import AnchorAL
 from skal.filters._random import RandSub
+from skal.filters._seals import SEALS
 
-__all__ = ["AnchorAL", "RandSub"]
+__all__ = ["SEALS", "AnchorAL", "RandSub"]

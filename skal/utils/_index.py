@@ -19,8 +19,9 @@ KINDS = ("auto", "exact", "hnsw", "ivf")
 _EXACT_UP_TO = 1_000_000
 # With a smaller share of live rows than this, comparing all of them is no dearer.
 _FEW_LIVE = 0.1
-# What is retrieved to be ranked again, per neighbour asked for.
-_WIDER = 2
+# What is retrieved to be ranked again, per neighbour asked for: at first, and once more
+# for a query around which many rows are left out.
+_WIDER = (2, 16)
 _ADDED_AT_ONCE = 65536
 # The settings of the AnchorAL paper, appendix A.1.
 _HNSW_M, _HNSW_EF = 64, 200
@@ -63,9 +64,9 @@ class NeighborIndex:
     equal rows tie exactly, ties go to the lower row, and blocks do not matter.
 
     *Approximate.* A second copy of the vectors is held. Twice the neighbours asked for
-    are retrieved and ranked again exactly. The more rows are left out of a search, the
-    farther it looks; with fewer than a tenth of the rows left, and for a query that
-    still comes back short, the search is exact.
+    are retrieved, more where rows are left out, and ranked again exactly. With fewer
+    than a tenth of the rows left, and for a query around which so many are left out
+    that it comes back short, the search is exact.
 
     "hnsw" has the settings of the AnchorAL paper (``M = 64``, ``ef = 200`` in building
     and in searching). It is built by one thread, since the graph would depend on the
@@ -151,27 +152,41 @@ class NeighborIndex:
             )
         queries = Directions.of(queries)
         live = _live(len(self), rows, exclude)
-        n_live = len(self) if live is None else np.count_nonzero(live)
+        n_live = len(self) if live is None else int(np.count_nonzero(live))
         k = min(k, n_live)
         if self._faiss is None or n_live < _FEW_LIVE * len(self):
             return nearest(self._points, queries, k, live)
         return self._approximate(queries, k, live, n_live)
 
     def _approximate(self, queries, k, live, n_live):
-        """What faiss finds, ranked exactly; searched exactly where it finds too few."""
-        wide = min(_WIDER * k, n_live)
-        params = _PARAMS[self.kind](self._faiss, wide, len(self) / max(n_live, 1), live)
-        _, found = self._faiss.search(queries.unit, wide, params=params)
-        enough = (found >= 0).sum(axis=1) >= k
+        """What faiss finds, ranked exactly; searched exactly where that is too little.
+
+        faiss looks at all rows, and those left out are dropped from what it finds: what
+        remains is as good as what it finds without them, or it is short.
+        """
         neighbors = np.empty((len(queries), k), dtype=np.int64)
         similarity = np.empty((len(queries), k))
-        neighbors[enough], similarity[enough] = self._ranked(
-            queries[enough], found[enough], k
-        )
-        neighbors[~enough], similarity[~enough] = nearest(
-            self._points, queries[~enough], k, live
+        short = np.arange(len(queries))
+        for wider in _WIDER:
+            wide = min(wider * k * len(self) // n_live, len(self))
+            found = self._find(queries[short], wide, live)
+            enough = (found >= 0).sum(axis=1) >= k
+            done, short = short[enough], short[~enough]
+            neighbors[done], similarity[done] = self._ranked(
+                queries[done], found[enough], k
+            )
+        neighbors[short], similarity[short] = nearest(
+            self._points, queries[short], k, live
         )
         return neighbors, similarity
+
+    def _find(self, queries, wide, live):
+        """(q, wide) rows of the index, -1 for none."""
+        params = _PARAMS[self.kind](wide)
+        _, found = self._faiss.search(queries.unit, wide, params=params)
+        if live is not None:
+            found[~live[found]] = -1
+        return found
 
     def _ranked(self, queries, found, k):
         query, column = np.nonzero(found >= 0)
@@ -203,8 +218,8 @@ def _positions(rows, n_rows):
     return rows
 
 
-# The two kinds of faiss index: how they are built, and how far a search looks. `effort`
-# is the number of rows per live row.
+# The two kinds of faiss index: how they are built, and how far a search looks that is to
+# find so many rows.
 
 
 def _build_hnsw(points):
@@ -222,11 +237,10 @@ def _build_hnsw(points):
     return graph
 
 
-def _hnsw_params(graph, wide, effort, live):
+def _hnsw_params(wide):
     import faiss
 
-    ef = int(max(_HNSW_EF, wide) * effort)
-    return faiss.SearchParametersHNSW(efSearch=ef, **_selector(live))
+    return faiss.SearchParametersHNSW(efSearch=max(_HNSW_EF, wide))
 
 
 def _build_ivf(points):
@@ -243,24 +257,15 @@ def _build_ivf(points):
     return lists
 
 
-def _ivf_params(lists, wide, effort, live):
+def _ivf_params(wide):
     import faiss
 
-    n_probe = min(lists.nlist, int(_IVF_PROBES * effort))
-    return faiss.SearchParametersIVF(nprobe=n_probe, **_selector(live))
+    return faiss.SearchParametersIVF(nprobe=max(_IVF_PROBES, wide // 2))
 
 
 def _add(index, points):
     for start in range(0, len(points), _ADDED_AT_ONCE):
         index.add(points[start : start + _ADDED_AT_ONCE].unit)
-
-
-def _selector(live):
-    import faiss
-
-    if live is None:
-        return {}
-    return {"sel": faiss.IDSelectorBitmap(np.packbits(live, bitorder="little"))}
 
 
 _BUILD = {"hnsw": _build_hnsw, "ivf": _build_ivf}

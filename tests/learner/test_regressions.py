@@ -27,7 +27,7 @@ from skal.base import PoolFilter, QueryStrategy, Reads, ScoreStrategy
 from skal.exceptions import MissingCapabilityError, SingleClassWarning
 from skal.filters import AnchorAL
 from skal.strategies import Entropy, RandomSampling
-from skal.utils._index import ExactIndex
+from skal.utils import NeighborIndex
 
 
 def tfidf(*steps):
@@ -463,11 +463,11 @@ def test_pools_of_nothing_and_of_one_wide_column_are_refused(pool):
 def test_the_index_holds_lengths_at_the_edge_of_single_precision(scale):
     rng = np.random.RandomState(0)
     vectors = rng.normal(size=(200, 8))
-    expected, _ = ExactIndex(vectors).search(vectors[:5], 10)
+    expected, _ = NeighborIndex(vectors).search(vectors[:5], 10)
     tiny = (vectors * scale).astype(np.float32)
-    neighbors, _ = ExactIndex(vectors).search((vectors[:5] * 1e-38), 10)
+    neighbors, _ = NeighborIndex(vectors).search((vectors[:5] * 1e-38), 10)
     assert neighbors.shape == expected.shape
-    neighbors, similarity = ExactIndex(tiny).search(tiny[:5], 10)
+    neighbors, similarity = NeighborIndex(tiny).search(tiny[:5], 10)
     if scale > 1e-40:  # below, single precision has hardly any digits left
         assert np.array_equal(neighbors, expected)
     assert neighbors.shape == (5, 10)

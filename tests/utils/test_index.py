@@ -1,12 +1,20 @@
 # Authors: The skal developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""The exact index: right neighbours, ties by lower row, whatever the blocks."""
+"""The index: right neighbours, ties by lower row, rows left out left out."""
+
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+from sklearn.datasets import make_blobs
 
-from skal.utils._index import ExactIndex
+from skal.utils import NeighborIndex, _index
+from skal.utils._nearest import Directions, nearest
+
+APPROXIMATE = ["hnsw", "ivf"]
+EXCLUDED = [0.001, 0.1, 0.5, 0.8, 0.95, 0.99, 0.999, 1.0]
 
 
 def brute_force(vectors, queries, k, rows):
@@ -19,40 +27,99 @@ def brute_force(vectors, queries, k, rows):
     return rows[order], np.take_along_axis(similarity, order, axis=1)
 
 
+def awkward_vectors(n, d, rng):
+    vectors = rng.normal(size=(n, d)).astype(np.float32)
+    vectors[n // 4 : n // 2] = vectors[: n // 4]  # duplicates tie exactly
+    vectors[7] = 0
+    queries = rng.normal(size=(6, d)).astype(np.float32)
+    queries[0], queries[1] = vectors[n // 4 + 10], 0
+    return vectors, queries
+
+
 @pytest.mark.parametrize("block_size", [3, 50, 10_000])
 @pytest.mark.parametrize("share", [1.0, 0.5, 0.02])
 @pytest.mark.parametrize("seed", range(5))
 def test_equals_brute_force(block_size, share, seed):
     rng = np.random.RandomState(seed)
-    vectors = rng.normal(size=(400, 16)).astype(np.float32)
-    vectors[100:150] = vectors[50:100]  # duplicates tie exactly
-    vectors[7] = 0
-    queries = rng.normal(size=(6, 16)).astype(np.float32)
-    queries[0] = vectors[60]
-    rows = np.flatnonzero(rng.uniform(size=400) < share)
-    index = ExactIndex(vectors, block_size=block_size)
-    neighbors, similarity = index.search(queries, 10, rows)
-    expected, expected_similarity = brute_force(vectors, queries, 10, rows)
-    assert np.array_equal(neighbors, expected)
-    np.testing.assert_allclose(similarity, expected_similarity, atol=1e-9)
+    vectors, queries = awkward_vectors(400, 16, rng)
+    live = rng.uniform(size=400) < share
+    rows = np.flatnonzero(live)
+    k = min(10, len(rows))
+    found = nearest(Directions.of(vectors), Directions.of(queries), k, live, block_size)
+    expected = brute_force(vectors, queries, k, rows)
+    assert np.array_equal(found[0], expected[0])
+    np.testing.assert_allclose(found[1], expected[1], atol=1e-9)
+
+
+@pytest.mark.parametrize("order", ["ascending", "descending"])
+def test_a_pool_sorted_by_similarity(order):
+    """Every block of it beats all earlier ones, or none does."""
+    angles = np.linspace(0, 3, 5000)[:: -1 if order == "ascending" else 1]
+    vectors = np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
+    query = np.array([[1, 0]], dtype=np.float32)
+    neighbors, _ = nearest(Directions.of(vectors), Directions.of(query), 7, None, 100)
+    nearest_first = np.arange(7) if order == "descending" else 4999 - np.arange(7)
+    assert neighbors[0].tolist() == nearest_first.tolist()
+
+
+@pytest.mark.parametrize("d", [2, 384, 4096])
+def test_rounding_in_single_precision_loses_no_neighbour(d):
+    """Rows that differ by less than a single-precision product can tell apart."""
+    rng = np.random.RandomState(0)
+    query = rng.normal(size=(1, d)).astype(np.float32)
+    vectors = np.repeat(query, 3000, axis=0)
+    vectors[np.arange(3000), rng.randint(d, size=3000)] *= 1 + 1e-4
+    vectors *= rng.uniform(0.1, 10, size=(3000, 1)).astype(np.float32)
+    neighbors, _ = NeighborIndex(vectors).search(query, 20)
+    exact = np.float64(vectors) @ np.float64(query[0])
+    exact /= np.linalg.norm(np.float64(vectors), axis=1) * np.linalg.norm(query[0])
+    assert exact[neighbors[0]].min() >= np.sort(exact)[-20] - 1e-14
+
+
+def test_many_queries_give_what_each_gives_alone():
+    rng = np.random.RandomState(0)
+    vectors, _ = awkward_vectors(500, 24, rng)
+    queries = rng.normal(size=(150, 24))
+    index = NeighborIndex(vectors)
+    together = index.search(queries, 9)
+    alone = [index.search(query[None], 9) for query in queries]
+    for i in range(2):
+        assert np.array_equal(together[i], np.concatenate([pair[i] for pair in alone]))
 
 
 def test_rows_that_are_all_equal_come_lowest_first():
-    index = ExactIndex(np.ones((100, 8)), block_size=7)
-    neighbors, similarity = index.search(np.ones((2, 8)), 5)
+    neighbors, similarity = NeighborIndex(np.ones((100, 8))).search(np.ones((2, 8)), 5)
     assert neighbors.tolist() == [[0, 1, 2, 3, 4]] * 2
     np.testing.assert_allclose(similarity, 1.0)
 
 
-def test_k_is_clamped_to_the_rows_searched():
-    index = ExactIndex(np.eye(4))
+@pytest.mark.parametrize("kind", ["exact", *APPROXIMATE])
+def test_k_is_clamped_to_the_rows_searched(kind):
+    index = NeighborIndex(np.eye(4), kind)
     assert index.search(np.eye(4)[:1], 9)[0].shape == (1, 4)
-    assert index.search(np.eye(4)[:1], 9, np.array([1, 3]))[0].shape == (1, 2)
+    assert index.search(np.eye(4)[:1], 9, rows=[1, 3])[0].tolist() == [[1, 3]]
+    assert index.search(np.eye(4)[:1], 9, rows=[])[0].shape == (1, 0)
+    assert index.search(np.eye(4)[:1], 9, exclude=range(4))[0].shape == (1, 0)
+    assert index.search(np.empty((0, 4)), 2)[0].shape == (0, 2)
+
+
+def test_rows_and_exclude_may_come_in_any_order_and_together():
+    index = NeighborIndex(np.ones((6, 2)))
+    neighbors, _ = index.search([[1, 1]], 6, rows=[5, 0, 3, 3], exclude=[3, 1])
+    assert neighbors.tolist() == [[0, 5]]
+
+
+@pytest.mark.parametrize("wrong", [[-1], [4], [0.5], [True]])
+def test_rows_that_the_index_has_not_are_refused(wrong):
+    index = NeighborIndex(np.eye(4))
+    for name in ("rows", "exclude"):
+        with pytest.raises(IndexError, match="integers from 0 to 3"):
+            index.search(np.eye(4), 1, **{name: wrong})
 
 
 def test_float32_vectors_are_not_copied():
     vectors = np.random.RandomState(0).normal(size=(10, 3)).astype(np.float32)
-    assert ExactIndex(vectors).vectors is vectors
+    assert NeighborIndex(vectors).vectors is vectors
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -60,26 +127,131 @@ def test_numbers_that_are_not_finite_are_refused_with_their_row(bad):
     vectors = np.ones((5, 2))
     vectors[3, 1] = bad
     with pytest.raises(ValueError, match="Row 3 contains NaN or infinity"):
-        ExactIndex(vectors)
+        NeighborIndex(vectors)
 
 
 def test_infinities_that_would_cancel_are_refused():
     with pytest.raises(ValueError, match="Row 0"):
-        ExactIndex([[np.inf, -np.inf]])
+        NeighborIndex([[np.inf, -np.inf]])
 
 
 def test_numbers_beyond_single_precision_are_refused():
     with pytest.raises(ValueError, match="finite"):
-        ExactIndex([[1e300, 1.0]])
+        NeighborIndex([[1e300, 1.0]])
 
 
 def test_queries_of_another_dimension_are_refused():
     with pytest.raises(ValueError, match="one encoder"):
-        ExactIndex(np.eye(3)).search(np.eye(4), 1)
+        NeighborIndex(np.eye(3)).search(np.eye(4), 1)
+
+
+def test_an_unknown_kind_is_refused():
+    with pytest.raises(ValueError, match="'auto', 'exact', 'hnsw', 'ivf'.*'flat'"):
+        NeighborIndex(np.eye(3), "flat")
 
 
 def test_sparse_vectors_are_refused_and_the_remedy_is_named():
     from scipy import sparse
 
     with pytest.raises(TypeError, match="TruncatedSVD"):
-        ExactIndex(sparse.eye(3, format="csr"))
+        NeighborIndex(sparse.eye(3, format="csr"))
+
+
+def test_auto_is_exact_up_to_a_million_rows(monkeypatch):
+    assert _index._EXACT_UP_TO == 1_000_000
+    monkeypatch.setattr(_index, "_EXACT_UP_TO", 100)
+    assert NeighborIndex(np.eye(100)).kind == "exact"
+    assert NeighborIndex(np.eye(101)).kind == "ivf"
+
+
+@pytest.fixture(scope="module")
+def blobs():
+    """Points in 60 clouds, some of them equal and one zero; queries beside some."""
+    vectors, _ = make_blobs(
+        4000, 24, centers=60, cluster_std=4.0, random_state=0, center_box=(-5, 5)
+    )
+    vectors = vectors.astype(np.float32)
+    vectors[2000:2200] = vectors[:200]
+    vectors[7] = 0
+    noise = np.random.RandomState(0).normal(size=(12, 24))
+    return vectors, (vectors[:12] + noise).astype(np.float32)
+
+
+@pytest.fixture(scope="module", params=APPROXIMATE)
+def approximate(request, blobs):
+    return NeighborIndex(blobs[0], request.param)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("share", EXCLUDED)
+def test_rows_excluded_at_random_never_come_back(approximate, blobs, share, seed):
+    vectors, queries = blobs
+    rng = np.random.RandomState(seed)
+    excluded = rng.choice(4000, round(share * 4000), replace=False)
+    left = np.setdiff1d(np.arange(4000), excluded)
+    check_search(approximate, vectors, queries, excluded, left)
+
+
+@pytest.mark.parametrize("share", EXCLUDED[:-1])
+def test_the_nearest_excluded_never_come_back(approximate, blobs, share):
+    """What an active-learning loop does: the surroundings of the labels are gone."""
+    vectors, queries = blobs
+    order = NeighborIndex(vectors, "exact").search(queries[:1], 4000)[0][0]
+    excluded = order[: round(share * 4000)]
+    left = np.setdiff1d(np.arange(4000), excluded)
+    check_search(approximate, vectors, queries, excluded, left)
+
+
+def check_search(index, vectors, queries, excluded, left):
+    k = 30
+    neighbors, similarity = index.search(queries, k, exclude=excluded)
+    expected, expected_similarity = brute_force(vectors, queries, k, left)
+    assert neighbors.shape == similarity.shape == (12, min(k, len(left)))
+    assert not np.isin(neighbors, excluded).any()
+    if len(left) < 400:  # few live rows: an exact search
+        assert np.array_equal(neighbors, expected)
+    else:
+        found = [
+            np.isin(*pair).mean() for pair in zip(expected, neighbors, strict=True)
+        ]
+        assert np.mean(found) > 0.98
+    for row, values in zip(neighbors, similarity, strict=True):
+        assert len(set(row)) == len(row)
+        ordered = np.lexsort((row, -values))
+        assert np.array_equal(ordered, np.arange(len(row)))
+    np.testing.assert_allclose(similarity[:, :1], expected_similarity[:, :1], atol=1e-9)
+
+
+def test_a_search_that_comes_back_short_is_exact(blobs):
+    """32 of the 80 lists of an inverted file hold fewer rows than are asked for."""
+    vectors, queries = blobs
+    neighbors, _ = NeighborIndex(vectors, "ivf").search(queries, 3000)
+    expected, _ = brute_force(vectors, queries, 3000, np.arange(4000))
+    assert np.array_equal(neighbors, expected)
+
+
+def test_the_same_vectors_give_the_same_index(approximate, blobs):
+    vectors, queries = blobs
+    again = NeighborIndex(vectors, approximate.kind)
+    for first, second in zip(
+        approximate.search(queries, 50), again.search(queries, 50), strict=True
+    ):
+        assert np.array_equal(first, second)
+
+
+def test_faiss_keeps_its_threads_and_is_not_imported_before_it_is_needed():
+    code = (
+        "import sys, numpy as np\n"
+        "from skal.utils import NeighborIndex\n"
+        "NeighborIndex(np.eye(3)).search(np.eye(3), 1)\n"
+        "assert 'faiss' not in sys.modules and 'torch' not in sys.modules\n"
+        "index = NeighborIndex(np.eye(3), 'hnsw')\n"
+        "import faiss\n"
+        "faiss.omp_set_num_threads(2)\n"
+        "NeighborIndex(np.eye(3), 'hnsw')\n"
+        "print(faiss.omp_get_max_threads())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "2"
