@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from skal import ActiveLearner, QueryPipeline
-from skal.filters import AnchorAL, RandSub
+from skal.filters import SEALS, AnchorAL, RandSub
 from skal.strategies import (
     BADGE,
     REAL,
@@ -72,6 +72,10 @@ class CartographyALOfDenseClassifier(FitsItsNetwork, CartographyAL):
     """Cartography AL with a classifier of its own."""
 
 
+class SEALSOfLogisticRegression(FitsItsClassifier, SEALS):
+    """SEALS with a classifier of its own."""
+
+
 ESTIMATORS = [
     ActiveLearner(LogisticRegression(), random_state=0),
     ActiveLearner(LogisticRegression(), AnchorAL(Entropy()), random_state=0),
@@ -84,6 +88,8 @@ ESTIMATORS = [
     REALOfDenseClassifier(n_clusters=3, random_state=0),
     CartographyALOfDenseClassifier(t_cor=0.8, device="cpu", random_state=0),
     DENSE,
+    SEALS(RandomSampling(random_state=0), n_neighbors=3),
+    SEALSOfLogisticRegression(n_neighbors=3),
     RandomSampling(random_state=0),
     RandSub(RandomSampling(random_state=0), max_subpool=5, random_state=0),
     QueryPipeline(
@@ -140,7 +146,15 @@ STRATEGIES = [
     RandSub(Entropy(), max_subpool=10, random_state=0),
     AnchorAL(Entropy(), n_anchors=3, n_neighbors=4, max_subpool=20, random_state=0),
     AnchorAL(anchors="entropy", n_anchors=2, max_search_size=9, random_state=0),
+    AnchorAL(n_neighbors=4, max_subpool=20, index="hnsw", random_state=0),
     RandSub(AnchorAL(Entropy(), random_state=1), max_subpool=50, random_state=0),
+    SEALS(Entropy(), n_neighbors=2),
+    SEALS(n_neighbors=1, index="ivf"),
+    RandSub(SEALS(Entropy(), n_neighbors=3), max_subpool=50, random_state=0),
+    SEALS(RandSub(Entropy(), max_subpool=20, random_state=0)),
+    QueryPipeline(
+        [("seals", SEALS(n_neighbors=3)), ("none", "passthrough"), ("pick", Entropy())]
+    ),
     QueryPipeline(
         [
             ("sub", RandSub(max_subpool=50, random_state=0)),

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 import skal
 from skal import ActiveLearner, QueryPipeline
-from skal.filters import AnchorAL, RandSub
+from skal.filters import SEALS, AnchorAL, RandSub
 from skal.strategies import (
     BADGE,
     REAL,
@@ -27,7 +27,7 @@ from skal.strategies import (
 from skal.text import DenseClassifier, SentenceEncoder, TransformerClassifier
 
 PACKAGES = ["base", "datasets", "filters", "functional", "metrics", "strategies"]
-PACKAGES += ["text", "utils.estimator_checks"]
+PACKAGES += ["text", "utils", "utils.estimator_checks"]
 
 # numpydoc's codes for: no docstring, no summary or one that runs on, a parameter that
 # is undocumented, unknown, out of order or without description, the same of returns.
@@ -87,6 +87,7 @@ OF_FRAMES = {"feature_names_in_"}
         BADGE(),
         RandSub(),
         AnchorAL(),
+        SEALS(),
         QueryPipeline([("s", Entropy())]),
         REAL(),
     ],

@@ -15,7 +15,7 @@ import skal
 HEAVY = {"torch", "transformers", "faiss", "skorch", "matplotlib"}
 
 PACKAGES = ["base", "datasets", "exceptions", "filters", "functional", "metrics"]
-PACKAGES += ["strategies", "text", "utils.estimator_checks"]
+PACKAGES += ["strategies", "text", "utils", "utils.estimator_checks"]
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ PACKAGES += ["strategies", "text", "utils.estimator_checks"]
         "import skal",
         "import skal.strategies, skal.filters, skal.functional, skal.metrics",
         "from skal import ActiveLearner, QueryPipeline, make_query_pipeline",
-        "import skal.datasets, skal.utils.estimator_checks",
+        "import skal.datasets, skal.utils, skal.utils.estimator_checks",
     ],
 )
 def test_no_heavy_import(statement):

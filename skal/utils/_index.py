@@ -17,8 +17,8 @@ KINDS = ("auto", "exact", "hnsw", "ivf")
 
 # Up to here no approximate index repays its building within an active-learning loop.
 _EXACT_UP_TO = 1_000_000
-# With a smaller share of live rows than this, comparing all of them is no dearer.
-_FEW_LIVE = 0.1
+# To search so large a share of the rows, or for so large a share, faiss is no faster.
+_SHARE_WORTH_IT = 0.1
 # What is retrieved to be ranked again, per neighbour asked for: at first, and once more
 # for a query around which many rows are left out.
 _WIDER = (2, 16)
@@ -154,7 +154,7 @@ class NeighborIndex:
         live = _live(len(self), rows, exclude)
         n_live = len(self) if live is None else int(np.count_nonzero(live))
         k = min(k, n_live)
-        if self._faiss is None or n_live < _FEW_LIVE * len(self):
+        if self._faiss is None or n_live < _SHARE_WORTH_IT * len(self):
             return nearest(self._points, queries, k, live)
         return self._approximate(queries, k, live, n_live)
 
@@ -168,7 +168,9 @@ class NeighborIndex:
         similarity = np.empty((len(queries), k))
         short = np.arange(len(queries))
         for wider in _WIDER:
-            wide = min(wider * k * len(self) // n_live, len(self))
+            wide = wider * k * len(self) // n_live
+            if wide > _SHARE_WORTH_IT * len(self):
+                break
             found = self._find(queries[short], wide, live)
             enough = (found >= 0).sum(axis=1) >= k
             done, short = short[enough], short[~enough]
@@ -218,8 +220,7 @@ def _positions(rows, n_rows):
     return rows
 
 
-# The two kinds of faiss index: how they are built, and how far a search looks that is to
-# find so many rows.
+# The two kinds of faiss index: how they are built, and how far they look for `wide` rows.
 
 
 def _build_hnsw(points):
