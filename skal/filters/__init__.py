@@ -7,4 +7,4 @@ from skal.filters._anchoral import AnchorAL
 from skal.filters._random import RandSub
 from skal.filters._seals import SEALS
 
-__all__ = ["AnchorAL", "RandSub", "SEALS"]
+__all__ = ["SEALS", "AnchorAL", "RandSub"]

@@ -220,7 +220,7 @@ def _positions(rows, n_rows):
     return rows
 
 
-# The two kinds of faiss index: how they are built, and how far they look for `wide` rows.
+# The two kinds of faiss index: how they are built, how far they look for `wide` rows.
 
 
 def _build_hnsw(points):
