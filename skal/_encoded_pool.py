@@ -56,7 +56,7 @@ class EncodedPool:
     def near(self, vectors, k, kind):
         """Sorted positions of the k rows nearest to any of the vectors; found once.
 
-        A vector that lies in the pool itself does not count among its neighbours.
+        A vector that lies in the pool itself takes no place among its neighbours.
         """
         key = joblib.hash(vectors), k, kind
         if key not in self._near:

@@ -357,8 +357,8 @@ class PoolView(_Look):
         Parameters
         ----------
         k : int
-            Neighbours per labelled row. Where the labelled row lies in the pool object
-            itself it is not one of them.
+            Neighbours per labelled row. A labelled row that lies in the pool object
+            itself takes no place among its neighbours.
         encoder : "auto" or transformer, default="auto"
             As in :class:`~skal.filters.AnchorAL`.
         index : {"auto", "exact", "hnsw", "ivf"}, default="auto"

@@ -10,7 +10,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skal import ActiveLearner, TransformerClassifier, make_query_pipeline
 from skal.datasets import make_imbalanced
-from skal.filters import AnchorAL, RandSub
+from skal.filters import SEALS, AnchorAL, RandSub
 from skal.strategies import Entropy, RandomSampling
 
 
@@ -99,6 +99,7 @@ def test_ten_rounds_on_agnews_bus_find_the_rare_class(tiny_bert, agnews_bus):
             "strategy__anchoral": [
                 "passthrough",
                 RandSub(max_subpool=300),
+                SEALS(n_neighbors=3),
                 AnchorAL(n_neighbors=20),
             ]
         },

@@ -81,7 +81,7 @@ class AnchorAL(PoolFilter):
     -----
     The first query encodes the whole pool and keeps the vectors with the pool object;
     each later one encodes the newly labelled rows and costs O(A C n d) time for the
-    exact search (A anchors, C classes, n rows, d dimensions) and O(16384 d) memory.
+    exact search (A anchors, C classes, n rows, d dimensions) and O(32768 d) memory.
 
     Where this differs from the authors' code (the paper's text is followed):
 

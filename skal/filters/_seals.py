@@ -61,8 +61,8 @@ class SEALS(PoolFilter):
     neighbour leaves a gap that the next nearest row does not fill. The filter keeps no
     state: the subpool follows from the labelled set and the pool, whatever came before.
     So pass one unchanged pool object in all rounds and leave rows out by `ids` or
-    `exclude`. A labelled row that lies in the pool object is not its own neighbour;
-    other labelled or excluded rows in it take places among the neighbours.
+    `exclude`. A labelled row that lies in the pool object itself takes no place among
+    its neighbours; other rows that were labelled or left out do.
 
     *Never too small.* While the subpool has fewer rows than are to be picked, the
     number of neighbours is doubled. Before any label exists, the strategy sees the

@@ -59,7 +59,7 @@ class NeighborIndex:
     Notes
     -----
     *Exact.* Building costs O(n d) time and O(n) memory. A search for q queries costs
-    O(q n d) time, as blocked matrix products in single precision, and O(16384 d)
+    O(q n d) time, as blocked matrix products in single precision, and O(32768 d)
     memory; what their rounding leaves open is compared again in double precision. So
     equal rows tie exactly, ties go to the lower row, and blocks do not matter.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_BLOCK = 16384
+_BLOCK = 32768
 _QUERIES_AT_ONCE = 64
 _PAIRS_AT_ONCE = 1024
 # A block with more rows per neighbour sought than this gets a cut of its own.

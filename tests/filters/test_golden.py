@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from skal._pool_memory import PoolMemory
 from skal.base import PoolView, ScoreStrategy
-from skal.filters import AnchorAL, RandSub
+from skal.filters import SEALS, AnchorAL, RandSub
 from skal.functional import random_rows
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -19,6 +20,7 @@ ANCHORAL = [
     if "knn_ids" in np.load(path)
 ]
 RANDSUB = sorted((GOLDEN / "randsub").glob("*.npz"))
+SEALS_CASES = sorted((GOLDEN / "seals").glob("*.npz"))
 # Cases whose anchors follow from the seed: not the one with anchors given by hand, and
 # not the one with equal embeddings: there the first class gets the file's anchors and
 # the second class others, for a reason that was not found.
@@ -27,6 +29,8 @@ SEEDED = [
     for path in ANCHORAL
     if path.stem not in {"given_anchors_M_small", "duplicate_embeddings"}
 ]
+# Cases in which the authors' code does not leave the pool whole for being small.
+UNGATED = [path for path in SEALS_CASES if np.load(path)["subpool0"][0] != -1]
 # Cases in which there are candidates beyond the subpool to go wrong with.
 SELECTIVE = [p for p in ANCHORAL if len(np.load(p)["subpool_ids_canonical"]) < 450]
 
@@ -54,6 +58,22 @@ class RandomSubpool(AnchorAL):
     def _subpool(self, view, anchors, k, size, n_queries):
         kept = super()._subpool(view, anchors, k, size, n_queries)
         return random_rows(len(view), len(kept), view.rng(self.random_state))
+
+
+class RandomNeighbors(SEALS):
+    """The mutant: as many rows as SEALS keeps, at random."""
+
+    def _select(self, view, n_queries):
+        kept = super()._select(view, n_queries)
+        return random_rows(len(view), len(kept), view.rng(self.seed))
+
+
+class NeighborsOfTheDay(SEALS):
+    """The mutant: neighbours among the rows that are still open."""
+
+    def _select(self, view, n_queries):
+        everyone = np.arange(len(view.labeled))
+        return np.unique(view.nearest_to_labeled(everyone, self.n_neighbors)[0])
 
 
 def anchoral_view(case, rng=None):
@@ -145,3 +165,93 @@ def test_another_stream_in_place_of_randsubs_would_fail(path, seed):
     view = PoolView(np.arange(int(case["n"]))[:, None], pool, seed=seed)
     kept = RandSub(max_subpool=int(case["M"]))._select(view, 25)
     assert not np.array_equal(pool[kept], np.sort(case["subpool0"]))
+
+
+def test_candidates_of_the_variant_that_samples_the_subpool():
+    """The variant is not offered; up to its draw it is AnchorAL, here with K = 20."""
+    case = np.load(GOLDEN / "anchoral" / "with_sampling_softmax.npz")
+    limits = {"A": 10, "K": 20, "M": 10**6, "max_search_size": -1}
+    view = anchoral_view(case)
+    kept = anchoral({**case, **limits}, GivenAnchors)._select(view, 1)
+    assert np.array_equal(view.rows[kept], case["cand_ids"])
+
+
+def test_anchors_of_three_rounds_from_one_stream():
+    """The authors' stream runs through all rounds; what it gives a class is theirs."""
+    case = np.load(GOLDEN / "anchoral" / "kmeanspp_anchor_rounds.npz")
+    rng = np.random.RandomState(42)
+    for round_ in range(3):
+        members = case[f"ids{round_}"]
+        labeled = {"emb": case["emb"], "y": np.zeros(800), "labelled": members}
+        chosen = AnchorAL()._choose_anchors(anchoral_view(labeled, rng))
+        expected = case[f"anchors_persistent_rng42_{round_}"]
+        assert sorted(members[chosen].tolist()) == sorted(expected.tolist())
+
+
+def seals_rounds(case):
+    """Per round the view of what is open, a shared memory, and the initial pool."""
+    pool = np.setdiff1d(np.arange(len(case["emb"])), case["labelled0"])
+    vectors, memory, rounds = (
+        case["emb"][pool],
+        PoolMemory(),
+        np.zeros(len(case["emb"])),
+    )
+    for round_ in range(4):
+        labeled = case[f"labelled{round_}"]
+        view = PoolView(
+            vectors,
+            np.flatnonzero(~np.isin(pool, labeled)),
+            labeled=(case["emb"][labeled], case["y"][labeled], rounds[labeled]),
+            memory=memory,
+        )
+        yield round_, view, pool
+        rounds[case[f"query{round_}"]] = round_ + 1
+
+
+@pytest.mark.parametrize("remember", [True, False], ids=["one memory", "new memories"])
+@pytest.mark.parametrize("path", SEALS_CASES, ids=lambda path: path.stem)
+def test_seals_keeps_the_neighbours_in_the_initial_pool(path, remember):
+    case = np.load(path)
+    strategy = SEALS(n_neighbors=int(case["K"]))
+    for round_, view, pool in seals_rounds(case):
+        if not remember:
+            view.memory = PoolMemory()
+        kept = strategy._select(view, 1)
+        expected = case[f"coleman_subpool{round_}"]
+        assert np.array_equal(pool[view.rows[kept]], expected)
+
+
+@pytest.mark.parametrize("path", UNGATED, ids=lambda path: path.stem)
+def test_seals_picks_the_golden_rows_in_the_first_round(path):
+    """Later rounds differ, since the authors' subpool is one of the day."""
+    case = np.load(path)
+    _, view, pool = next(seals_rounds(case))
+    by_number = PoolView(pool[:, None], view.rows)
+    n_queries = int(case["query_size"])
+    kept = SEALS(n_neighbors=int(case["K"]))._select(view, n_queries)
+    rows = GivenScores(case["base_score"])._query(by_number.take(kept), n_queries)
+    picked = pool[view.rows[kept[rows]]]
+    assert sorted(picked.tolist()) == sorted(case["query0"].tolist())
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("path", SEALS_CASES, ids=lambda path: path.stem)
+def test_random_neighbours_in_place_of_those_of_seals_would_fail(path, seed):
+    case = np.load(path)
+    mutant = RandomNeighbors(n_neighbors=int(case["K"]))
+    mutant.seed = seed
+    for round_, view, pool in seals_rounds(case):
+        kept = mutant._select(view, 1)
+        expected = case[f"coleman_subpool{round_}"]
+        assert not np.array_equal(pool[view.rows[kept]], expected)
+
+
+@pytest.mark.parametrize("path", SEALS_CASES, ids=lambda path: path.stem)
+def test_neighbours_of_the_day_in_place_of_those_of_seals_would_fail(path):
+    case = np.load(path)
+    mutant = NeighborsOfTheDay(n_neighbors=int(case["K"]))
+    last = [
+        (pool[view.rows[mutant._select(view, 1)]], case[f"coleman_subpool{round_}"])
+        for round_, view, pool in seals_rounds(case)
+    ][-1]
+    assert not np.array_equal(*last)

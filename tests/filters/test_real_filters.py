@@ -1,0 +1,55 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Every filter around every strategy, with a pretrained BERT on TREC."""
+
+import numpy as np
+import pytest
+
+from skal import ActiveLearner, TransformerClassifier
+from skal.filters import SEALS, AnchorAL, RandSub
+from skal.strategies import Entropy, RandomSampling
+
+FILTERS = [
+    RandSub(max_subpool=500),
+    SEALS(n_neighbors=10),
+    SEALS(n_neighbors=10, index="hnsw"),
+    AnchorAL(),
+    AnchorAL(anchors="entropy", index="ivf"),
+    SEALS(RandSub(max_subpool=200)),
+]
+STRATEGIES = [Entropy(), RandomSampling()]
+
+
+def around(pool_filter, strategy):
+    """The filter with the strategy innermost."""
+    name = "strategy__" * (pool_filter.strategy is not None) + "strategy"
+    return type(pool_filter)(**pool_filter.get_params(deep=False)).set_params(
+        **{name: strategy}
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=repr)
+@pytest.mark.parametrize("pool_filter", FILTERS, ids=repr)
+def test_five_rounds_on_trec(tiny_bert, trec, pool_filter, strategy):
+    X, y, X_test, y_test = trec
+    classifier = TransformerClassifier(
+        tiny_bert, lr=5e-4, max_epochs=3, min_steps=30, max_length=64
+    )
+    learner = ActiveLearner(
+        classifier,
+        around(pool_filter, strategy),
+        n_queries=25,
+        budget=100 + 5 * 25,
+        initial=100,
+        classes=range(6),
+        random_state=0,
+    ).fit(X, y)
+    rows = np.concatenate([entry["rows"] for entry in learner.rounds_])
+    assert len(set(rows.tolist())) == 225
+    sizes = [entry["n_subpool"] for entry in learner.rounds_[1:]]
+    assert all(25 <= size < len(X) - 225 for size in sizes)
+    if isinstance(pool_filter, SEALS) and pool_filter.strategy is None:
+        assert sizes == sorted(sizes)
+    assert learner.score(X_test, y_test) > 0.3
