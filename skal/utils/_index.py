@@ -26,7 +26,7 @@ _ADDED_AT_ONCE = 65536
 # The settings of the AnchorAL paper, appendix A.1.
 _HNSW_M, _HNSW_EF = 64, 200
 # Rows that a list of the inverted file is trained on, and lists that are read.
-_PER_LIST, _IVF_PROBES = 50, 32
+_PER_LIST, _IVF_PROBES = 50, 128
 
 
 class NeighborIndex:
@@ -71,7 +71,7 @@ class NeighborIndex:
     "hnsw" has the settings of the AnchorAL paper (``M = 64``, ``ef = 200`` in building
     and in searching). It is built by one thread, since the graph would depend on the
     order in which several add to it: 10 s for 10,000 rows of 384 dimensions. "ivf" has
-    about 4 sqrt(n) lists, of which a search reads 32 or more; its k-means has a fixed
+    about 4 sqrt(n) lists, of which a search reads 128 or more; its k-means has a fixed
     seed. The same vectors give the same index, with the same number of threads.
 
     References

@@ -5,6 +5,7 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from skal import ActiveLearner, TransformerClassifier
 from skal.filters import SEALS, AnchorAL, RandSub
@@ -24,9 +25,7 @@ STRATEGIES = [Entropy(), RandomSampling()]
 def around(pool_filter, strategy):
     """The filter with the strategy innermost."""
     name = "strategy__" * (pool_filter.strategy is not None) + "strategy"
-    return type(pool_filter)(**pool_filter.get_params(deep=False)).set_params(
-        **{name: strategy}
-    )
+    return clone(pool_filter).set_params(**{name: strategy})
 
 
 @pytest.mark.slow

@@ -222,10 +222,9 @@ def check_search(index, vectors, queries, excluded, left):
     np.testing.assert_allclose(similarity[:, :1], expected_similarity[:, :1], atol=1e-9)
 
 
-def test_a_search_that_comes_back_short_is_exact(blobs):
-    """32 of the 80 lists of an inverted file hold fewer rows than are asked for."""
+def test_a_search_for_a_large_share_of_the_rows_is_exact(approximate, blobs):
     vectors, queries = blobs
-    neighbors, _ = NeighborIndex(vectors, "ivf").search(queries, 3000)
+    neighbors, _ = approximate.search(queries, 3000)
     expected, _ = brute_force(vectors, queries, 3000, np.arange(4000))
     assert np.array_equal(neighbors, expected)
 
