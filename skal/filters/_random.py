@@ -40,10 +40,13 @@ class RandSub(PoolFilter):
     See Also
     --------
     AnchorAL : The neighbours of some labelled rows of each class.
+    SEALS : The neighbours of all labelled rows.
 
     Notes
     -----
-    O(n) time and memory. Never fewer rows than are to be picked.
+    O(n) time and memory. Never fewer rows than are to be picked. The code published
+    with AnchorAL draws from one random stream that runs through all rounds; here every
+    round has its own, so that asking twice gives the same batch.
 
     References
     ----------
