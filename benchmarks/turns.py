@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
