@@ -11,6 +11,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
+from sklearn.utils import Bunch
 
 from skal.base import PoolView, Reads
 from skal.exceptions import MissingCapabilityError
@@ -84,6 +85,44 @@ def test_labelled_rows_are_apart():
     )
     assert view.labeled.proba.tolist() == [[0.5, 0.5]]
     assert counts.passes == [([50.0], ["proba"])]
+
+
+class Records(LogisticRegression):
+    """Keeps what it was fitted on as if it were what training saw."""
+
+    training_dynamics_ = None
+
+    def fit(self, X, y):
+        super().fit(X, y)
+        one = np.ones((3, len(y)))
+        self.training_dynamics_ = Bunch(gold_proba=one / 2, correct=one > 0)
+        return self
+
+
+@pytest.mark.parametrize("wrap", [lambda c: c, FrozenEstimator])
+def test_training_dynamics_are_read_of_the_labelled_rows(wrap):
+    X = np.random.RandomState(0).normal(size=(6, 2))
+    classifier = wrap(make_pipeline(TruncatedSVD(2), Records()).fit(X, LABELS))
+    assert provides(classifier, "training_dynamics", X)
+    reads = Reads(labeled=frozenset({"training_dynamics"}))
+    labeled = (X, np.array(LABELS), np.zeros(6, dtype=np.int64))
+    view = PoolView(X, estimator=classifier, labeled=labeled, reads=reads)
+    assert view.labeled.training_dynamics.correct.shape == (3, 6)
+    assert "look" not in view.log.seconds
+    labeled = (X[:4], np.array(LABELS[:4]), np.zeros(4, dtype=np.int64))
+    view = PoolView(X, estimator=classifier, labeled=labeled, reads=reads)
+    with pytest.raises(ValueError, match="exactly the labelled rows"):
+        _ = view.labeled.training_dynamics
+
+
+def test_before_the_first_fit_the_class_says_whether_training_is_recorded():
+    assert provides(make_pipeline(Records()), "training_dynamics", TEXTS)
+    assert not provides(LogisticRegression(), "training_dynamics", TEXTS)
+
+
+def test_of_the_pool_there_are_no_training_dynamics():
+    with pytest.raises(ValueError, match=r"Got \['training_dynamics'\]"):
+        Reads(pool=frozenset({"training_dynamics"}))
 
 
 def test_the_streams_of_rounds_seeds_and_nested_filters_differ(view):

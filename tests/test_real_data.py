@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV
 from skal import ActiveLearner, TransformerClassifier, make_query_pipeline
 from skal.datasets import make_imbalanced
 from skal.filters import SEALS, AnchorAL, RandSub
-from skal.strategies import Entropy, RandomSampling
+from skal.strategies import REAL, CartographyAL, Entropy, RandomSampling
 
 
 def make(tiny_bert, strategy, **kwargs):
@@ -92,25 +92,48 @@ def test_ten_rounds_on_agnews_bus_find_the_rare_class(tiny_bert, agnews_bus):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "grid",
-    [
-        {"strategy__anchoral__n_neighbors": [5, 50]},
-        {
-            "strategy__anchoral": [
-                "passthrough",
-                RandSub(max_subpool=300),
-                SEALS(n_neighbors=3),
-                AnchorAL(n_neighbors=20),
-            ]
-        },
-    ],
-    ids=["n_neighbors", "filters"],
+    "strategy",
+    [REAL(), REAL(compat="reference"), CartographyAL(), AnchorAL(CartographyAL())],
+    ids=repr,
 )
-def test_a_search_on_trec_compares_what_candidates_chose(tiny_bert, trec, grid):
+def test_five_rounds_on_trec(tiny_bert, trec, strategy):
+    X, y, X_test, y_test = trec
+    learner = make(tiny_bert, strategy, classes=range(6))
+    run_loop(learner, X, y, 5, rare=0)
+    assert learner.score(X_test, y_test) > 0.4
+
+
+FILTERED = make_query_pipeline(AnchorAL(), Entropy())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("strategy", "grid"),
+    [
+        (FILTERED, {"strategy__anchoral__n_neighbors": [5, 50]}),
+        (
+            FILTERED,
+            {
+                "strategy__anchoral": [
+                    "passthrough",
+                    RandSub(max_subpool=300),
+                    SEALS(n_neighbors=3),
+                    AnchorAL(n_neighbors=20),
+                ]
+            },
+        ),
+        (REAL(), {"strategy__n_clusters": [5, 50]}),
+        (CartographyAL(), {"strategy__t_cor": [0.2, 0.8]}),
+    ],
+    ids=["n_neighbors", "filters", "n_clusters", "t_cor"],
+)
+def test_a_search_on_trec_compares_what_candidates_chose(
+    tiny_bert, trec, strategy, grid
+):
     X, y, _, _ = trec
     learner = make(
         tiny_bert,
-        make_query_pipeline(AnchorAL(), Entropy()),
+        strategy,
         budget=150,
         initial=100,
         classes=range(6),

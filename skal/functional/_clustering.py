@@ -3,6 +3,8 @@
 
 """Clusters of rows, and picks within each cluster."""
 
+import warnings
+
 import numpy as np
 from sklearn.cluster import kmeans_plusplus
 from sklearn.utils import check_random_state
@@ -105,7 +107,10 @@ def _seeds(X, n_clusters, rng):
 
 
 def _lloyd(X, centers, max_iter):
-    import faiss
+    with warnings.catch_warnings():
+        # faiss 1.9 reads a private module of numpy.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import faiss
 
     # Every row takes part, and there are never too few for faiss's liking.
     every_row = {"min_points_per_centroid": 1, "max_points_per_centroid": len(X)}
