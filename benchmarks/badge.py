@@ -4,7 +4,8 @@
 """BADGE beside plain D^2 sampling, the memory's limit and the other libraries.
 
 Every kernel gets the same arrays in the same run, takes its turn in every repeat, and
-is given by the median of its seconds. Run it as
+is given by the median of its seconds: of the wall clock, or of the processor's own on a
+machine that is shared (`--clock process_time --threads 1`). Run it as
 
     python benchmarks/badge.py [--peer ENV/bin/python] [--authors badge_sampling.py]
         [--data DIR --model CHECKPOINT --cache DIR]
@@ -49,15 +50,16 @@ class Says(SkactivemlClassifier):
 
 warnings.simplefilter("ignore")
 embedding, proba = np.load(sys.argv[1]), np.load(sys.argv[2])
+clock = getattr(time, sys.argv[3])
 y = np.full(len(proba), np.nan)
 print("ready", flush=True)
 for line in sys.stdin:
-    start = time.perf_counter()
+    start = clock()
     Badge(random_state=0).query(
         embedding, y, Says(classes=range(proba.shape[1])), fit_clf=False,
         batch_size=int(line),
     )
-    print(time.perf_counter() - start, flush=True)
+    print(clock() - start, flush=True)
 """
 
 MEASURE = """
@@ -129,13 +131,13 @@ def authors_kernel(path):
 class Peer:
     """scikit-activeml in its own environment, fed the same arrays through files."""
 
-    def __init__(self, python, files, threads):
+    def __init__(self, files, args):
         self.process = subprocess.Popen(
-            [python, "-c", WORKER, *files],
+            [args.peer, "-c", WORKER, *files, args.clock],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ | {"OMP_NUM_THREADS": str(threads)},
+            env=os.environ | {"OMP_NUM_THREADS": str(args.threads)},
         )
         assert self.process.stdout.readline() == "ready\n"
 
@@ -147,12 +149,6 @@ class Peer:
     def close(self):
         self.process.stdin.close()
         self.process.wait()
-
-
-def seconds(function, *args):
-    start = time.perf_counter()
-    function(*args)
-    return time.perf_counter() - start
 
 
 def random_arrays(n_rows, n_classes, n_features=384):
@@ -180,24 +176,28 @@ def text_arrays(args, pooling, n_rows=20_000, n_labeled=200):
 
 
 def compare(name, embedding, proba, args, with_peer):
-    n = args.n_queries
+    n, clock = args.n_queries, getattr(time, args.clock)
+
+    def timed(function, *more):
+        start = clock()
+        function(proba, embedding, n, *more)
+        return clock() - start
+
     kernels = {
-        "skal": lambda seed: seconds(badge, proba, embedding, n, seed),
-        "plain": lambda seed: seconds(
-            plain, proba, embedding, n, np.random.RandomState(seed)
-        ),
-        "one pass per row": lambda _: seconds(one_pass_per_row, proba, embedding, n),
+        "skal": lambda seed: timed(badge, seed),
+        "plain": lambda seed: timed(plain, np.random.RandomState(seed)),
+        "one pass per row": lambda _: timed(one_pass_per_row),
     }
     if args.authors:
         authors = authors_kernel(args.authors)
-        kernels["authors"] = lambda _: seconds(authors, proba, embedding, n)
+        kernels["authors"] = lambda _: timed(authors)
     with tempfile.TemporaryDirectory() as folder:
         files = [str(Path(folder) / f"{part}.npy") for part in ("embedding", "proba")]
         for file, array in zip(files, (embedding, proba), strict=True):
             np.save(file, array)
         with contextlib.ExitStack() as stack:
             if args.peer and with_peer:
-                peer = Peer(args.peer, files, args.threads)
+                peer = Peer(files, args)
                 stack.callback(peer.close)
                 kernels["scikit-activeml"] = lambda _: peer(n)
             report(name, kernels, args.repeats)
@@ -242,6 +242,8 @@ def main():
     parser.add_argument("--n-queries", type=int, default=100)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
+    clocks = ["perf_counter", "process_time"]
+    parser.add_argument("--clock", choices=clocks, default="perf_counter")
     args = parser.parse_args()
     with threadpool_limits(args.threads):
         for n_rows, n_classes in [(100_000, 4), (20_000, 4), (100_000, 77)]:
