@@ -84,14 +84,12 @@ class ResultFolder:
 
     @staticmethod
     def _put_data(path, data):
-        """Arrays are stored such that several processes can map them."""
-        if path.exists():
-            return
+        """Rows are stored once, such that several processes can map them."""
         if not isinstance(data, tuple):
             write_whole(path, _pickled(data))
-            return
-        with whole_file(path) as file:
-            joblib.dump(data, file)
+        elif not path.exists():
+            with whole_file(path) as file:
+                joblib.dump(data, file)
 
     def inputs(self, learner, dataset):
         """The protocol, a learner and a data set, by the names they were given."""

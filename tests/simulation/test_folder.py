@@ -22,6 +22,7 @@ from sklearn.linear_model import LogisticRegression
 
 import skal
 from skal import ActiveLearner, NoisyOracle, simulate
+from skal._simulation_run import run_task
 from skal.strategies import Entropy, RandomSampling
 
 LEARNERS = {
@@ -193,6 +194,11 @@ def test_a_full_disk(data, expected, tmp_path, monkeypatch):
     table = simulate(LEARNERS, data, **SHORT, folder=tmp_path)
     assert without_seconds(table).equals(expected)
     assert before.items() <= run_files(tmp_path).items()
+
+
+def test_a_worker_that_does_not_see_the_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match="Every worker must see the folder"):
+        run_task(str(tmp_path / "elsewhere"), "learner", "dataset", 0)
 
 
 class PressesCtrlC(LogisticRegression):
