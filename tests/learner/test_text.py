@@ -122,7 +122,7 @@ def _counting(forward, passed):
     return count
 
 
-def test_the_pool_is_encoded_once(make, toy_texts, monkeypatch):
+def test_the_pool_and_each_label_are_encoded_once(make, toy_texts, monkeypatch):
     X, y = toy_texts
     encoded = []
     transform = SentenceEncoder.transform
@@ -135,7 +135,7 @@ def test_the_pool_is_encoded_once(make, toy_texts, monkeypatch):
     for _ in range(3):
         rows = learner.query(X)
         learner.teach([X[i] for i in rows], y[rows])
-    assert encoded == [80, 12, 16, 20]
+    assert encoded == [80, 12, 4, 4]  # the pool, then the new labels
 
 
 @pytest.mark.parametrize(
