@@ -16,7 +16,7 @@ from skal.exceptions import SingleClassWarning
 from skal.utils._capabilities import transforming_steps
 from skal.utils._interrupt import reraise_interrupt
 from skal.utils._random import seed_nested, stream
-from skal.utils._rows import num_rows, take_rows
+from skal.utils._rows import is_column, num_rows, take_rows
 from skal.utils._warnings import warn
 
 
@@ -106,6 +106,10 @@ class ConstantClassifier(ClassifierMixin, BaseEstimator):
     def predict(self, X):
         """The class, once per row."""
         return np.repeat(self.classes_, num_rows(X))
+
+    def embed(self, X):
+        """X itself; of texts zeros, of shape (n, 1): all alike."""
+        return np.zeros((num_rows(X), 1)) if is_column(X) else X
 
     def predict_proba(self, X):
         """Ones, of shape (n, 1)."""

@@ -10,10 +10,10 @@ import pytest
 import sklearn
 from sklearn.linear_model import LogisticRegression
 
-from skal import ActiveLearner
+from skal import ActiveLearner, TransformerClassifier
 from skal.base import PoolView
 from skal.exceptions import MissingCapabilityError, SingleClassWarning
-from skal.strategies import REAL, RandomSampling
+from skal.strategies import REAL, CartographyAL, RandomSampling
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden" / "real").glob("*.npz"))
 CLUSTERED = [path for path in GOLDEN if "X" in np.load(path)]
@@ -312,6 +312,16 @@ def test_a_seed_of_one_class():
     assert len(learner.query(X, 7)) == 7
     learner = ActiveLearner(LogisticRegression(), REAL(), random_state=0)
     assert len(learner.fit(X[:10], ["a", "b"] * 5).query(X, 7)) == 7
+
+
+@pytest.mark.parametrize("strategy", [REAL(), CartographyAL()], ids=repr)
+def test_a_seed_of_texts_of_one_class(strategy, tiny_checkpoint, toy_texts):
+    texts, _ = toy_texts
+    classifier = TransformerClassifier(tiny_checkpoint)
+    learner = ActiveLearner(classifier, strategy, random_state=0)
+    with pytest.warns(SingleClassWarning):
+        learner.fit(texts[:10], ["a"] * 10)
+    assert len(learner.query(texts, 7)) == 7
 
 
 def test_a_classifier_without_an_embedding_is_refused_before_any_work():
