@@ -343,7 +343,7 @@ def evaluate(model, documents, args):
     """The two losses on 2,000 held-out sentences, each by itself, masked once."""
     model.eval()
     sentences = [s for document in documents for s in document]
-    sentences = sorted(sentences[:: len(sentences) // 2000], key=len)
+    sentences = sorted(sentences[:: max(1, len(sentences) // 2000)], key=len)
     generator = torch.Generator().manual_seed(0)
     losses, weights = [], []
     for batch in pack([s[: MAX_LENGTH - 2] for s in sentences], 4096):

@@ -1,129 +1,160 @@
 # Authors: The skal developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""The demo: one active-learning loop, run by two strategies side by side."""
+"""The demo: one active-learning loop, run by two strategies from several seeds."""
 
 import contextlib
 import tempfile
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
+from joblib import Parallel, cpu_count, delayed
 from rich.console import Console
 from sklearn.metrics import f1_score
 
 from skal import ActiveLearner
-from skal.cli._checkpoint import build_checkpoint, one_thread
 from skal.cli._screen import Screen, quiet_transformers, save_figure
-from skal.cli._task import RARE, BalancedClassifier, load_task
+from skal.cli._summary import Point, conclude
+from skal.cli._task import RARE, BalancedClassifier, load_sentences, split
 from skal.filters import AnchorAL
-from skal.metrics import learning_curve_auc
 from skal.strategies import Entropy, RandomSampling
 from skal.text import SentenceEncoder
 
-_ACTIVE, _RANDOM = "AnchorAL", "random"
-_QUICK_ROUNDS = 2
+BOX = "skal-tiny"
+_STRATEGIES = {"AnchorAL": AnchorAL(Entropy()), "random": RandomSampling()}
+_TRAINING = {"max_epochs": 1, "min_steps": 100, "max_length": 64}
+# What so small a model takes; larger ones take the classifier's own defaults.
+_BOX_TRAINING = {"lr": 1e-3, "batch_size": 16}
 
 
-class Point(NamedTuple):
-    """One learner after one round."""
+class Job(NamedTuple):
+    """What one learning curve is made from; it travels to a process of its own."""
 
-    n_labels: int
-    n_found: int
-    f1: float
-    query_seconds: float
-    fit_seconds: float
+    strategy: str
+    seed: int
+    model: str
+    rounds: int
+    n_queries: int
 
 
-def run_demo(rounds, n_queries, seed, output, *, quick=False, model=None):
+def run_demo(rounds, n_queries, seeds, output, *, model=BOX, n_jobs=None):
     """Run the demo, show it on the screen and save its picture.
 
     Parameters
     ----------
     rounds, n_queries : int
         Rounds after the seed set, and labels bought in each.
-    seed : int
-        Seeds the split, the checkpoint and both learners.
+    seeds : int
+        How many seeds: 0, 1, ... Each decides the split and seeds both learners.
     output : pathlib.Path
         Folder that ``learning_curve.png`` is written to; made if it is missing.
-    quick : bool, default=False
-        At most two rounds.
-    model : str or None, default=None
-        A checkpoint; None makes a small one on the spot.
+    model : str, default="skal-tiny"
+        A checkpoint.
+    n_jobs : int or None, default=None
+        Processes, of one thread each. None: one per core, and this process alone, with
+        all its threads, for a model from outside.
 
     Returns
     -------
-    dict of str to list of Point
-        The curve of each strategy, from round 0.
+    dict of str to list of list of Point
+        For each strategy the curve of each seed, from round 0.
     """
     output.mkdir(parents=True, exist_ok=True)
-    rounds = min(rounds, _QUICK_ROUNDS) if quick else rounds
-    with quiet_transformers(), tempfile.TemporaryDirectory() as folder:
+    with quiet_transformers():
         screen = Screen(Console())
-        if model is not None:
-            SentenceEncoder(model).fit()  # a wrong name fails at once
-        task = _load(seed, screen)
-        threads = one_thread() if model is None else contextlib.nullcontext()
-        with threads:
-            classifier = _make_classifier(model, task, folder, seed, screen)
-            learners = _make_learners(classifier, n_queries, seed)
-            curves = _run_loops(learners, task, rounds, screen)
-    screen.say(_conclude(curves, task.y_pool.sum(), seed))
+        SentenceEncoder(model).fit()  # a wrong name fails at once
+        X, y = _load(screen, model)
+        jobs = [
+            Job(strategy, seed, model, rounds, n_queries)
+            for seed in range(seeds)
+            for strategy in _STRATEGIES
+        ]
+        curves = _run_jobs(jobs, X, y, screen, n_jobs)
+    n_rare = int(split(X, y, 0).y_pool.sum())
+    screen.say(conclude(curves, RARE, n_rare))
     path = save_figure(curves, RARE, output / "learning_curve.png")
     screen.say(f"Picture saved to {path}", wrap=False)
     return curves
 
 
-def _load(seed, screen):
+def _load(screen, model):
     with screen.waiting("Collecting sentences from the docstrings of packages"):
-        task = load_task(seed)
+        X, y = load_sentences()
+    task = split(X, y, 0)
     n_rare, n = task.y_pool.sum(), len(task.y_pool)
     screen.say(
         f"The task: find the sentences that document {RARE} among those that document "
         "other packages. They come from the docstrings installed here; names of "
-        "packages are masked.\n"
+        "packages are masked. Each seed splits them anew:\n"
         f"  pool      {n} sentences without a label, {n_rare} of them {RARE} "
         f"({n_rare / n:.1%})\n"
         f"  at start  {len(task.y_seed)} with a label, {task.y_seed.sum()} of them "
         f"{RARE}\n"
         f"  test set  {len(task.y_test)} sentences, {task.y_test.sum()} of them {RARE}"
     )
-    return task
-
-
-def _make_classifier(model, task, folder, seed, screen):
-    """A classifier on `model`, or on a checkpoint made here, with a higher lr."""
-    settings = {"max_epochs": 1, "min_steps": 100, "max_length": 64}
-    if model is None:
+    if model == BOX:
         screen.say(
-            "No --model was given: a small BERT is made of the pool's own sentences, "
-            "labels unseen."
+            f"The model: {BOX}, which comes with skal. It was pretrained on docstrings "
+            "and has read most of these sentences, without their labels."
         )
-        model = build_checkpoint(task.X_pool, folder, random_state=seed)
-        settings["lr"] = 1e-3
-    return BalancedClassifier(model, random_state=seed, **settings)
+    return X, y
 
 
-def _make_learners(classifier, n_queries, seed):
-    strategies = {_ACTIVE: AnchorAL(Entropy()), _RANDOM: RandomSampling()}
+def _run_jobs(jobs, X, y, screen, n_jobs):
+    """{strategy: [curve of a seed, ...]}, shown as the jobs get done."""
+    if n_jobs is None:
+        n_jobs = min(cpu_count(), len(jobs)) if jobs[0].model == BOX else 1
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        steps = len(jobs) * (jobs[0].rounds + 1)
+        with screen.table(found, list(_STRATEGIES), steps, Path(folder)):
+            parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
+            for job, curve in parallel(delayed(_run)(j, X, y, folder) for j in jobs):
+                found[job.strategy, job.seed] = curve
     return {
-        name: ActiveLearner(
-            classifier, strategy, n_queries=n_queries, random_state=seed
-        )
-        for name, strategy in strategies.items()
+        strategy: [found[job[:2]] for job in jobs if job.strategy == strategy]
+        for strategy in _STRATEGIES
     }
 
 
-def _run_loops(learners, task, rounds, screen):
-    """{name: [Point, ...]}: both learners, round by round, on the same seed set."""
-    curves = {name: [] for name in learners}
-    with screen.table(curves, rounds + 1) as update:
-        for round_ in range(rounds + 1):
-            for name, learner in learners.items():
-                seconds = _advance(learner, task, round_)
-                curves[name].append(_judge(learner, task, *seconds))
-                update()
-    return curves
+def _run(job, X, y, folder):
+    """The job and its curve. Each round leaves a file in `folder`: it has been run."""
+    task = split(X, y, job.seed)
+    learner = _make_learner(job)
+    curve = []
+    with one_thread() if job.model == BOX else contextlib.nullcontext():
+        for round_ in range(job.rounds + 1):
+            seconds = _advance(learner, task, round_)
+            curve.append(_judge(learner, task, *seconds))
+            Path(folder, f"{job.strategy}-{job.seed}-{round_}").touch()
+    return job, curve
+
+
+@contextlib.contextmanager
+def one_thread():
+    """Let torch use one thread, and as many as before afterwards.
+
+    So that the demo's numbers do not depend on how many cores there are.
+    """
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
+
+
+def _make_learner(job):
+    settings = _TRAINING | (_BOX_TRAINING if job.model == BOX else {})
+    return ActiveLearner(
+        BalancedClassifier(job.model, random_state=job.seed, **settings),
+        _STRATEGIES[job.strategy],
+        n_queries=job.n_queries,
+        random_state=job.seed,
+    )
 
 
 def _advance(learner, task, round_):
@@ -145,25 +176,3 @@ def _judge(learner, task, query_seconds, fit_seconds):
     f1 = f1_score(task.y_test, learner.predict(task.X_test), zero_division=0)
     n_labels = len(learner.y_labeled_)
     return Point(n_labels, int(n_found), f1, query_seconds, fit_seconds)
-
-
-def _conclude(curves, n_rare, seed):
-    """What came out, whoever won."""
-    found = {name: curve[-1].n_found for name, curve in curves.items()}
-    f1 = {
-        name: learning_curve_auc([point.f1 for point in curve], normalize=True)
-        for name, curve in curves.items()
-    }
-    wins = sum(score[_ACTIVE] > score[_RANDOM] for score in (found, f1))
-    verdict = (
-        "did not beat random picking on either count",
-        "beat random picking on one of the two counts only",
-        "beat random picking on both counts",
-    )[wins]
-    return (
-        f"Of the {n_rare} {RARE} sentences in the pool, {_ACTIVE} found "
-        f"{found[_ACTIVE]} and random picking {found[_RANDOM]}.\n"
-        f"Mean F1 of {RARE} along the curve: {f1[_ACTIVE]:.3f} and {f1[_RANDOM]:.3f}.\n"
-        f"{_ACTIVE} {verdict}.\n"
-        f"That is one seed ({seed}); see others with --seed."
-    )

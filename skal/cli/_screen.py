@@ -4,7 +4,9 @@
 """What the demo shows: lines, progress, a table that grows, a picture."""
 
 import contextlib
+from functools import partial
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from rich import box
@@ -13,6 +15,8 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 from rich.table import Table
 from transformers.utils import logging
+
+from skal.cli._summary import outcome
 
 # Two colours of Okabe and Ito's palette, told apart by every kind of colour vision.
 _STYLES = (
@@ -42,8 +46,20 @@ class Screen:
         return self.console.status(text)
 
     @contextlib.contextmanager
-    def table(self, curves, n_points):
-        """A context with the table of `curves`; gives a function that redraws it."""
+    def table(self, found, strategies, n_rounds, folder):
+        """A context with a bar that counts rounds and a table that grows.
+
+        Parameters
+        ----------
+        found : dict of (str, int) to list of Point
+            The curve of a strategy and a seed. What is put in is shown.
+        strategies : list of str
+            In the order of the columns.
+        n_rounds : int
+            How many rounds there are in all.
+        folder : pathlib.Path
+            Has a file for each round done, whichever process did it.
+        """
         progress = Progress(
             "{task.description}",
             BarColumn(),
@@ -51,48 +67,61 @@ class Screen:
             TimeElapsedColumn(),
             console=self.console,
         )
-        task = progress.add_task("Learning", total=n_points * len(curves))
+        task = progress.add_task("Rounds", total=n_rounds)
 
         def show():
-            return Group(progress, _table(curves))
+            progress.update(task, completed=sum(1 for _ in folder.iterdir()))
+            return Group(progress, _table(dict(found), strategies))
 
-        with Live(show(), console=self.console) as live:
-
-            def update():
-                progress.advance(task)
-                live.update(show())
-
-            yield update
+        with Live(get_renderable=show, console=self.console, refresh_per_second=2):
+            yield
         if not self.console.is_terminal:
             self.console.line()  # rich ends the line on a terminal only
 
 
-def _table(curves):
-    """One row per round; a cell is empty until its learner gets there."""
+def _table(found, strategies):
+    """One row per seed, then mean and standard deviation of the seeds that are done."""
     table = Table(
-        title="Rare sentences found, F1 of the rare class on the test set,\n"
-        "seconds waited for the query and for the fit",
+        title="Rare sentences found; F1 of the rare class on the test set, its mean\n"
+        "along the curve and its last; seconds per round",
         title_justify="left",
         box=box.SIMPLE,
     )
-    table.add_column("\nlabels", justify="right", no_wrap=True)
-    for name in curves:
-        for heading in (f"{name}\nfound", "\nF1", "\nquery", "\nfit"):
+    table.add_column("\nseed", justify="right", no_wrap=True)
+    for name in strategies:
+        for heading in (f"{name}\nfound", "mean\nF1", "last\nF1", "\ns"):
             table.add_column(heading, justify="right", no_wrap=True)
-    for round_ in range(max(len(curve) for curve in curves.values())):
-        points = [curve[round_ : round_ + 1] for curve in curves.values()]
-        n_labels = next(point[0].n_labels for point in points if point)
-        cells = [cell for point in points for cell in _cells(point)]
-        table.add_row(str(n_labels), *cells)
+    outcomes = {key: outcome(curve) for key, curve in found.items()}
+    seeds = sorted({seed for _, seed in found})
+    for seed in seeds:
+        row = [outcomes.get((name, seed)) for name in strategies]
+        table.add_row(str(seed), *(cell for x in row for cell in _cells(x)))
+    done = [s for s in seeds if all((name, s) in found for name in strategies)]
+    if len(done) > 1:
+        table.add_section()
+        for title, summary in (("mean", np.mean), ("std", _std)):
+            row = [
+                summary([outcomes[name, seed] for seed in done], axis=0)
+                for name in strategies
+            ]
+            cells = (cell for x in row for cell in _cells(x, n_digits=1))
+            table.add_row(title, *cells)
     return table
 
 
-def _cells(point):
-    if not point:
+_std = partial(np.std, ddof=1)
+
+
+def _cells(numbers, n_digits=0):
+    if numbers is None:
         return [""] * 4
-    _, n_found, f1, query_seconds, fit_seconds = point[0]
-    query = f"{query_seconds:.1f}" if query_seconds else "-"
-    return [str(n_found), f"{f1:.3f}", query, f"{fit_seconds:.1f}"]
+    n_found, mean_f1, last_f1, seconds = numbers
+    return [
+        f"{n_found:.{n_digits}f}",
+        f"{mean_f1:.3f}",
+        f"{last_f1:.3f}",
+        f"{seconds:.1f}",
+    ]
 
 
 def save_figure(curves, rare, path):
@@ -100,8 +129,8 @@ def save_figure(curves, rare, path):
 
     Parameters
     ----------
-    curves : dict of str to list of Point
-        The curve of each strategy.
+    curves : dict of str to list of list of Point
+        For each strategy the curve of each seed.
     rare : str
         What the rare class is called.
     path : pathlib.Path
@@ -112,21 +141,30 @@ def save_figure(curves, rare, path):
     pathlib.Path
         `path` in full.
     """
-    figure = Figure(figsize=(9, 4), layout="constrained")
+    figure = Figure(figsize=(9, 4.3), layout="constrained")
     axes = figure.subplots(1, 2)
-    labels = {
+    panels = {
         "f1": f"F1 of {rare} on the test set",
         "n_found": f"{rare} sentences found",
     }
-    for ax, (key, label) in zip(axes, labels.items(), strict=True):
-        for (name, curve), style in zip(curves.items(), _STYLES, strict=True):
-            n_labels = [point.n_labels for point in curve]
-            ax.plot(n_labels, [getattr(p, key) for p in curve], label=name, **style)
+    for ax, (key, label) in zip(axes, panels.items(), strict=True):
+        for (name, seeds), style in zip(curves.items(), _STYLES, strict=True):
+            n_labels = [point.n_labels for point in seeds[0]]
+            values = np.array([[getattr(p, key) for p in curve] for curve in seeds])
+            ax.plot(n_labels, values.mean(axis=0), label=name, **style)
+            low, high = values.min(axis=0), values.max(axis=0)
+            color = style["color"]
+            ax.fill_between(n_labels, low, high, color=color, alpha=0.15, linewidth=0)
         ax.set(xlabel="Labelled sentences", ylabel=label)
         ax.set_ylim(bottom=0)
         ax.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=key == "n_found"))
         ax.grid(alpha=0.3)
-    axes[1].legend()
+    handles = axes[0].get_lines()
+    n_seeds = len(next(iter(curves.values())))
+    note = f"mean of {n_seeds} seeds; band: lowest to highest" if n_seeds > 1 else None
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=len(handles), title=note
+    )
     figure.savefig(path, dpi=150)
     return path.resolve()
 

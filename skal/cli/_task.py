@@ -55,24 +55,17 @@ class BalancedClassifier(TransformerClassifier):
         return super().fit([X[i] for i in rows], y[rows])
 
 
-def load_task(seed):
-    """Collect the sentences and split them.
-
-    Parameters
-    ----------
-    seed : int
-        Decides which sentences are seed set, pool and test set.
+def load_sentences():
+    """The sentences, and whether each is of the class that becomes rare.
 
     Returns
     -------
-    Task
-        The parts, without a row in common.
+    X : list of str
+    y : ndarray of shape (n,), dtype=int64
     """
-    bunch = load_docstrings(
-        list(_PACKAGES), max_per_package=_MAX_PER_PACKAGE, random_state=seed
-    )
+    bunch = load_docstrings(list(_PACKAGES), max_per_package=_MAX_PER_PACKAGE)
     is_rare = bunch.target == bunch.target_names.index(RARE)
-    return split(bunch.data, is_rare.astype(np.int64), seed)
+    return bunch.data, is_rare.astype(np.int64)
 
 
 def split(X, y, seed):
@@ -83,18 +76,21 @@ def split(X, y, seed):
     Parameters
     ----------
     X : list of length n
-        The texts, shuffled.
+        The texts.
     y : ndarray of shape (n,)
         1 for the class to become rare, 0 for the rest.
     seed : int
-        Decides which rows are left out and which are labelled at the start.
+        Decides the order of the rows, which are left out and which are labelled at the
+        start.
 
     Returns
     -------
     Task
         The parts, without a row in common.
     """
-    rare, rest = np.flatnonzero(y == 1), np.flatnonzero(y == 0)
+    rng = np.random.RandomState(seed)
+    order = rng.permutation(len(X))
+    rare, rest = order[y[order] == 1], order[y[order] == 0]
     n_rare = len(rare) // 3
     n_rest = _TEST_REST_PER_RARE * n_rare
     test = np.concatenate([rare[:n_rare], rest[:n_rest]])
@@ -102,7 +98,6 @@ def split(X, y, seed):
     left, y_left = make_imbalanced(
         left, y[left], minority=1, share=_SHARE, random_state=seed
     )
-    rng = np.random.RandomState(seed)
     start = np.concatenate(
         [
             rng.choice(left[y_left == 1], _N_SEED_RARE, replace=False),

@@ -12,6 +12,7 @@ from skal.neural._checkpoint import (
     load_masked_language_model,
     load_sequence_classifier,
     load_tokenizer,
+    locate,
 )
 from skal.neural._dense import DenseModule, VectorDataset, run_vectors
 from skal.neural._device import on_cpu, resolve_device, seeded
@@ -41,6 +42,7 @@ __all__ = [
     "load_masked_language_model",
     "load_sequence_classifier",
     "load_tokenizer",
+    "locate",
     "on_cpu",
     "predict_binary",
     "resolve_device",

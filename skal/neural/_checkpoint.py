@@ -5,6 +5,7 @@
 
 import contextlib
 import os
+from importlib.resources import files
 
 from huggingface_hub.utils import (
     are_progress_bars_disabled,
@@ -25,13 +26,26 @@ from skal.exceptions import MissingCapabilityError, ModelNotFoundError
 from skal.neural._surprisal import MaskedLanguageModel
 from skal.neural._transformer_module import SentenceModule, SequenceClassifier
 
+# Models that lie in the package, by the name that the estimators take.
+_IN_THE_BOX = {"skal-tiny": "skal_tiny"}
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tekken.json")
+
+
+def locate(model):
+    """The folder of a model in the package; what else `model` names, unchanged.
+
+    A str that is such a name means the package's model, whatever the working directory
+    holds; a path object never does.
+    """
+    if isinstance(model, str) and model in _IN_THE_BOX:
+        return str(files("skal") / "models" / _IN_THE_BOX[model])
+    return os.fspath(model)
 
 
 def load_tokenizer(model, *, verbose=0):
     """The tokenizer of a checkpoint; one without a padding token pads with its end."""
     with _loading(model, verbose):
-        tokenizer = AutoTokenizer.from_pretrained(os.fspath(model))
+        tokenizer = AutoTokenizer.from_pretrained(locate(model))
         _check_vocabulary(model, tokenizer)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -46,7 +60,7 @@ def load_sequence_classifier(model, n_classes, *, pad_token_id=None, verbose=0):
     """
     with _loading(model, verbose):
         network = AutoModelForSequenceClassification.from_pretrained(
-            os.fspath(model),
+            locate(model),
             num_labels=n_classes,
             ignore_mismatched_sizes=True,
         ).float()
@@ -62,18 +76,18 @@ def load_sequence_classifier(model, n_classes, *, pad_token_id=None, verbose=0):
 def load_encoder(model, *, pooling, normalize, verbose=0):
     """A checkpoint without a head, pooled to one vector per text."""
     with _loading(model, verbose):
-        network = AutoModel.from_pretrained(os.fspath(model)).float()
+        network = AutoModel.from_pretrained(locate(model)).float()
     return SentenceModule(network, pooling=pooling, normalize=normalize)
 
 
 def load_masked_language_model(model, *, verbose=0):
     """A checkpoint with its masked-language-model head, which it must have."""
     with _loading(model, verbose):
-        config = AutoConfig.from_pretrained(os.fspath(model))
+        config = AutoConfig.from_pretrained(locate(model))
         found = type(config) in MODEL_FOR_MASKED_LM_MAPPING
         if found:
             network, report = AutoModelForMaskedLM.from_pretrained(
-                os.fspath(model), output_loading_info=True
+                locate(model), output_loading_info=True
             )
             found = not report["missing_keys"]
     if not found:
@@ -81,7 +95,7 @@ def load_masked_language_model(model, *, verbose=0):
             "token_surprisal takes a checkpoint with a masked-language-model head. "
             f"{os.fspath(model)!r} ({type(config).__name__}) has no weights of one; "
             "use one as pretrained with masked language modelling, such as "
-            "'bert-base-uncased', not one saved after fine-tuning."
+            "'bert-base-uncased' or 'skal-tiny', not one saved after fine-tuning."
         )
     return MaskedLanguageModel(network.float().eval())
 
@@ -99,7 +113,8 @@ def _loading(model, verbose):
             "tokenizer) or the name of one on the Hugging Face hub. Got "
             f"{os.fspath(model)!r}, which could not be loaded: {_first_line(error)} "
             "Check the spelling, pass the path of a local folder, or, if the name is "
-            "right, load it once while online and with HF_HUB_OFFLINE unset."
+            "right, load it once while online and with HF_HUB_OFFLINE unset. To try "
+            "things out, 'skal-tiny' needs neither: it comes with skal."
         ) from error
 
 
@@ -108,7 +123,7 @@ def _check_folder(model):
 
     What transformers says of them differs between its releases and helps little.
     """
-    path = os.fspath(model)
+    path = locate(model)
     if not os.path.isdir(path) and (os.path.isabs(path) or path.startswith(".")):
         raise OSError(f"There is no folder {path!r}.")
     if os.path.isdir(path) and not os.path.isfile(os.path.join(path, "config.json")):
@@ -118,11 +133,12 @@ def _check_folder(model):
 def _check_vocabulary(model, tokenizer):
     """Refuse a folder without a tokenizer: transformers makes an empty one up, which
     knows no word."""
-    files = {*tokenizer.vocab_files_names.values(), *_TOKENIZER_FILES}
+    found = {*tokenizer.vocab_files_names.values(), *_TOKENIZER_FILES}
+    path = locate(model)
     if (
         tokenizer.vocab_files_names
-        and os.path.isdir(model)
-        and files.isdisjoint(os.listdir(model))
+        and os.path.isdir(path)
+        and found.isdisjoint(os.listdir(path))
     ):
         raise OSError(
             f"The folder {os.fspath(model)!r} has no tokenizer, such as tokenizer.json."

@@ -30,7 +30,7 @@ def test_help_names_the_command_and_its_options():
     for option in (
         "--rounds",
         "--n-queries",
-        "--seed",
+        "--seeds",
         "--output",
         "--quick",
         "--model",
@@ -43,7 +43,7 @@ def test_help_names_the_command_and_its_options():
     [
         (["demo", "--rounds", "0"], "--rounds"),
         (["demo", "--n-queries", "-3"], "--n-queries"),
-        (["demo", "--seed", "x"], "--seed"),
+        (["demo", "--seeds", "0"], "--seeds"),
         (["dance"], "dance"),
     ],
 )

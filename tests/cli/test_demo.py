@@ -2,110 +2,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
 
 import io
-import os
-import subprocess
-import sys
-from pathlib import Path
+import time
 
 import numpy as np
 import pytest
 import torch
 from rich.console import Console
-from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging
 from typer.testing import CliRunner
 
 from skal.cli._app import app
-from skal.cli._checkpoint import build_checkpoint, one_thread
-from skal.cli._demo import Point, _conclude, run_demo
+from skal.cli._demo import Job, _run, one_thread, run_demo
 from skal.cli._screen import Screen, quiet_transformers, save_figure
+from skal.cli._summary import Outcome, Point, conclude, outcome
 from skal.cli._task import BalancedClassifier, split
-
-TEXTS = [
-    f"The {noun} of the {thing} is {adjective} and it is {adjective}."
-    for noun in ("row", "column", "value", "shape", "mean")
-    for thing in ("matrix", "array", "graph", "tree")
-    for adjective in ("sparse", "dense", "large", "small", "empty", "full")
-]
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("checkpoint")
-    return build_checkpoint(TEXTS * 3, folder, vocab_size=300)
-
-
-def test_the_checkpoint_can_be_loaded(checkpoint):
-    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
-    model = AutoModel.from_pretrained(checkpoint)
-    tokens = tokenizer("the mean of the matrix")
-    assert tokenizer.unk_token_id not in tokens["input_ids"]
-    assert tokenizer.convert_ids_to_tokens(tokens["input_ids"])[0] == "[CLS]"
-    assert model.config.hidden_size == 128
-    assert model.config.vocab_size == len(tokenizer)
-
-
-def test_words_in_the_same_contexts_have_similar_vectors(checkpoint):
-    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
-    vectors = AutoModel.from_pretrained(checkpoint).get_input_embeddings().weight
-
-    def cosine(left, right):
-        ids = tokenizer.convert_tokens_to_ids([left, right])
-        return torch.nn.functional.cosine_similarity(*vectors[ids], dim=0)
-
-    assert cosine("matrix", "graph") > cosine("matrix", "the")
-    assert cosine("sparse", "dense") > cosine("sparse", "of")
-
-
-def test_the_checkpoint_depends_on_its_seed_alone(checkpoint, tmp_path):
-    state = torch.get_rng_state()
-    build_checkpoint(TEXTS * 3, tmp_path, vocab_size=300)
-    assert torch.equal(torch.get_rng_state(), state)
-    weights = "model.safetensors"
-    assert (tmp_path / weights).read_bytes() == (
-        Path(checkpoint) / weights
-    ).read_bytes()
-
-
-def test_the_checkpoint_is_the_same_in_another_process(tmp_path):
-    code = (
-        "import hashlib, pathlib, sys; "
-        "from skal.cli._checkpoint import build_checkpoint; "
-        "texts = [f'The {a}s of a {b} are {a}ing.' for a in ('row', 'mean', 'walk') "
-        "for b in ('tree', 'graph')] * 3; "
-        "build_checkpoint(texts, sys.argv[1], vocab_size=80); "
-        "print([hashlib.sha256((pathlib.Path(sys.argv[1]) / name).read_bytes())"
-        ".hexdigest() for name in ('model.safetensors', 'tokenizer.json')])"
-    )
-    outputs = [
-        subprocess.run(
-            [sys.executable, "-c", code, str(tmp_path / seed)],
-            capture_output=True,
-            text=True,
-            check=True,
-            env={**os.environ, "PYTHONHASHSEED": seed},
-        ).stdout.splitlines()[-1]
-        for seed in ("1", "2")
-    ]
-    assert outputs[0] == outputs[1]
-
-
-def test_unknown_words_are_cut_into_pieces(checkpoint):
-    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
-    assert tokenizer.tokenize("Matrix") == ["matrix"]
-    pieces = tokenizer.tokenize("matrixes")
-    assert pieces[0] == "matrix"
-    assert tokenizer.unk_token not in pieces
-    assert len(tokenizer) <= 300
-
-
-def test_the_word_vectors_reach_the_mean_of_a_text(checkpoint):
-    bert = AutoModel.from_pretrained(checkpoint)
-    (layer,) = bert.encoder.layer
-    eye = torch.eye(bert.config.hidden_size)
-    assert torch.equal(layer.attention.self.value.weight, eye)
-    assert torch.equal(layer.attention.output.dense.weight, eye)
-    assert not bert.embeddings.position_embeddings.weight.any()
 
 
 def test_the_split_follows_the_protocol():
@@ -131,6 +41,13 @@ def test_the_split_depends_on_its_seed_alone():
     assert pools[0] == pools[1] != pools[2]
 
 
+def test_the_split_shuffles():
+    y = np.repeat([0, 1], [2000, 150])
+    texts = [f"text {i}" for i in range(len(y))]
+    tests = [split(texts, y, seed=seed).X_test for seed in (0, 1)]
+    assert set(tests[0]) != set(tests[1])
+
+
 def test_the_classifier_sees_both_classes_equally_often(monkeypatch):
     seen = {}
     monkeypatch.setattr(
@@ -144,44 +61,91 @@ def test_the_classifier_sees_both_classes_equally_often(monkeypatch):
     assert sorted(seen["X"]) == list("abc")
 
 
+def make_curve(n_found, f1):
+    """A curve of two rounds that starts at no row found and an F1 of 0.1."""
+    return [Point(100, 0, 0.1, 0.0, 1.0), Point(150, n_found, f1, 1.0, 2.0)]
+
+
 def make_curves(active, random):
-    """Curves of two rounds; an argument is (found, F1) at the end."""
+    """Curves of two strategies; an argument has (found, F1) at the end of each seed."""
     return {
-        name: [Point(100, 0, 0.1, 0.0, 1.0), Point(150, *end, 1.0, 1.0)]
-        for name, end in (("AnchorAL", active), ("random", random))
+        name: [make_curve(*end) for end in ends]
+        for name, ends in (("AnchorAL", active), ("random", random))
     }
 
 
-@pytest.mark.parametrize(
-    ("active", "random", "verdict"),
-    [
-        ((9, 0.5), (1, 0.2), "beat random picking on both counts"),
-        ((9, 0.1), (1, 0.2), "beat random picking on one of the two counts only"),
-        ((1, 0.1), (1, 0.2), "did not beat random picking on either count"),
-    ],
-)
-def test_the_conclusion_hides_no_loss(active, random, verdict):
-    text = _conclude(make_curves(active, random), 20, 7)
-    assert f"AnchorAL {verdict}.\n" in text
-    assert f"found {active[0]} and random picking {random[0]}." in text
-    assert "one seed (7)" in text
+def test_an_outcome_sums_up_a_curve():
+    assert outcome(make_curve(7, 0.5)) == Outcome(7, pytest.approx(0.3), 0.5, 2.0)
 
 
-def test_the_table_fits_80_columns():
+def test_the_conclusion_has_means_ranges_and_wins():
+    text = conclude(
+        make_curves([(9, 0.5), (20, 0.3), (1, 0.1)], [(1, 0.7), (2, 0.1), (3, 0.3)]),
+        "joblib",
+        30,
+    )
+    assert text.splitlines() == [
+        "Of the 30 joblib sentences in the pool, AnchorAL found 10.0 (1 to 20) and "
+        "random picking 2.0 (1 to 3).",
+        "Mean F1 of joblib along the curve: 0.200 (0.100 to 0.300) and 0.233 (0.100 to "
+        "0.400).",
+        "AnchorAL found more in 2 of 3 seeds; its mean F1 was higher in 1 of 3.",
+        "These are means over the seeds, with the lowest and the highest.",
+    ]
+
+
+def test_the_conclusion_of_one_seed_claims_nothing():
+    text = conclude(make_curves([(1, 0.1)], [(9, 0.3)]), "joblib", 30)
+    assert "AnchorAL found 1 and random picking 9." in text
+    assert "0.100 and 0.200." in text
+    assert "one seed" in text
+    assert "higher" not in text
+
+
+def show(curves, folder, n_rounds=4):
+    """What the screen shows of `curves` on 80 columns, as lines."""
     console = Console(width=80, record=True, file=io.StringIO())
-    curves = make_curves((99, 0.999), (99, 0.999))
-    with Screen(console).table(curves, 2) as update:
-        update()
+    found = {}
+    with Screen(console).table(found, list(curves), n_rounds, folder):
+        for name, seeds in curves.items():
+            found |= {(name, seed): curve for seed, curve in enumerate(seeds)}
     text = console.export_text()
+    assert text.endswith("\n")
+    return text.splitlines()
+
+
+def cells(lines, title):
+    return next(line.split()[1:] for line in lines if line.split()[:1] == [title])
+
+
+def test_the_table_fits_80_columns(tmp_path):
+    ends = [(99, 0.9), (98, 0.5)]
+    lines = show(make_curves(ends, ends), tmp_path)
+    text = "\n".join(lines)
     assert "…" not in text
     assert text.count("AnchorAL") == text.count("random") == 1
-    row = next(line for line in text.splitlines() if line.split()[:1] == ["150"])
-    assert row.split() == ["150"] + ["99", "0.999", "1.0", "1.0"] * 2
-    assert text.endswith("\n")
+    assert cells(lines, "0") == ["99", "0.500", "0.900", "2.0"] * 2
+    assert cells(lines, "1") == ["98", "0.300", "0.500", "2.0"] * 2
+    assert cells(lines, "mean") == ["98.5", "0.400", "0.700", "2.0"] * 2
+    assert cells(lines, "std") == ["0.7", "0.141", "0.283", "0.0"] * 2
+
+
+def test_the_table_waits_for_both_strategies(tmp_path):
+    curves = make_curves([(9, 0.5), (8, 0.5)], [(1, 0.5)])
+    lines = show(curves, tmp_path)
+    assert len(cells(lines, "0")) == 8
+    assert len(cells(lines, "1")) == 4
+    assert not any(line.split()[:1] == ["mean"] for line in lines)  # one seed is done
+
+
+def test_the_bar_counts_rounds(tmp_path):
+    for name in "abc":
+        (tmp_path / name).touch()
+    assert any("3/4" in line for line in show({}, tmp_path))
 
 
 def test_the_figure_is_a_picture(tmp_path):
-    curves = make_curves((9, 0.5), (1, 0.2))
+    curves = make_curves([(9, 0.5), (3, 0.4)], [(1, 0.2), (1, 0.1)])
     path = save_figure(curves, "joblib", tmp_path / "curve.png")
     assert path.is_absolute()
     assert path.read_bytes().startswith(b"\x89PNG")
@@ -209,8 +173,34 @@ def test_an_unknown_model_gets_one_line(tmp_path):
     assert "sentences" not in result.output  # before any work
 
 
+TEXTS = [
+    f"The {noun} of the {thing} is {adjective}{' in parallel' * is_rare}."
+    for is_rare in (False, True)
+    for noun in "row column value shape mean sum size name type rank".split()
+    for thing in "matrix array graph tree list table".split()
+    for adjective in "sparse dense large small empty full".split()
+]
+
+
+def run(strategy, folder, seed=0):
+    y = np.repeat([0, 1], len(TEXTS) // 2)
+    job, curve = _run(Job(strategy, seed, "skal-tiny", 1, 20), TEXTS, y, folder)
+    assert (job.strategy, job.seed) == (strategy, seed)
+    return [point[:3] for point in curve]
+
+
+@pytest.mark.slow
+def test_both_strategies_start_from_the_same_fit(tmp_path):
+    active, random = run("AnchorAL", tmp_path), run("random", tmp_path)
+    assert active[0] == random[0]
+    assert [n_labels for n_labels, *_ in active] == [100, 120]
+    assert len(list(tmp_path.iterdir())) == 4  # rounds done
+    assert active == run("AnchorAL", tmp_path)
+
+
 @pytest.mark.slow
 def test_quick_demo(tmp_path):
+    started = time.perf_counter()
     result = CliRunner().invoke(
         app, ["demo", "--quick", "--output", str(tmp_path)], env={"COLUMNS": "80"}
     )
@@ -218,15 +208,14 @@ def test_quick_demo(tmp_path):
     assert (tmp_path / "learning_curve.png").stat().st_size > 10_000
     assert "Picture saved to" in result.output
     assert "random picking" in result.output
-    assert "200" in result.output  # labels after the second round
+    assert "6/6" in result.output
+    assert time.perf_counter() - started < 600
 
 
 @pytest.mark.slow
-def test_curves_share_the_seed_and_are_the_same_again(tmp_path):
-    runs = [run_demo(1, 20, 0, tmp_path) for _ in range(2)]
-    active, random = runs[0].values()
-    assert active[0][:3] == random[0][:3]
-    assert active[1][:3] != random[1][:3]
-    assert [point.n_labels for point in active] == [100, 120]
-    for name, curve in runs[0].items():
-        assert [p[:3] for p in curve] == [p[:3] for p in runs[1][name]]
+def test_the_numbers_do_not_depend_on_the_processes(tmp_path):
+    alone, shared = (run_demo(1, 20, 2, tmp_path, n_jobs=n_jobs) for n_jobs in (1, 2))
+    assert [len(seeds) for seeds in alone.values()] == [2, 2]
+    for name, seeds in alone.items():
+        for curve, other in zip(seeds, shared[name], strict=True):
+            assert [p[:3] for p in curve] == [p[:3] for p in other]
