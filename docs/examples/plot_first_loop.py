@@ -47,8 +47,9 @@ print(f"test set: {len(y_test)} sentences, {y_test.sum()} of them about joblib")
 #   of texts that are labelled already, of each class alike. It compares texts by the
 #   vectors of an encoder; here that is a scikit-learn pipeline, too.
 #
-# The classifier is an ordinary scikit-learn pipeline; a
-# :class:`~skal.TransformerClassifier` can take its place as it is.
+# The classifier is an ordinary scikit-learn pipeline, because that is quick. A
+# transformer can take its place as it is: ``TransformerClassifier("skal-tiny",
+# lr=1e-3)`` needs no download either, and `skal demo` does so.
 
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer

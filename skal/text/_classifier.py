@@ -33,6 +33,8 @@ class TransformerClassifier(
         A local checkpoint folder or the name of a model on the Hugging Face hub; any
         checkpoint that ``AutoModelForSequenceClassification`` loads: encoders (BERT,
         RoBERTa, ALBERT, DeBERTa, ...), decoders (GPT-2, ...) and encoder-decoders (T5).
+        The str "skal-tiny" is a small BERT that comes with skal and wants an `lr` of
+        about 1e-3; a local folder of that name is ``"./skal-tiny"``.
     classes : array-like of shape (n_classes,), default=None
         All labels that may ever occur. None means those in y. A small labelled set
         often lacks a class that the pool has.
@@ -135,8 +137,11 @@ class TransformerClassifier(
     Examples
     --------
     >>> from skal.text import TransformerClassifier
-    >>> clf = TransformerClassifier("path/to/checkpoint", random_state=0)
-    >>> clf.fit(["good", "bad"], ["pos", "neg"]).predict(["fine"])  # doctest: +SKIP
+    >>> clf = TransformerClassifier("skal-tiny", lr=1e-3, min_steps=20, random_state=0)
+    >>> X = ["Draw a line.", "Plot the points.", "Sum the rows.", "Add two numbers."]
+    >>> y = ["picture", "picture", "number", "number"]
+    >>> clf.fit(X, y).predict(["Draw the points."])
+    array(['picture'], dtype='<U7')
     """
 
     # Says before the first fit that training is recorded: strategies ask the class.

@@ -30,7 +30,8 @@ class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     Parameters
     ----------
     model : str or path-like, default="sentence-transformers/all-mpnet-base-v2"
-        A local checkpoint folder or the name of a model on the Hugging Face hub.
+        A local checkpoint folder or the name of a model on the Hugging Face hub. The
+        str "skal-tiny" is a small BERT that comes with skal.
     pooling : {"mean", "cls"}, default="mean"
         What stands for a text: the mean of its token vectors or the vector of its
         first token.
@@ -90,8 +91,9 @@ class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     Examples
     --------
     >>> from skal.text import SentenceEncoder
-    >>> encoder = SentenceEncoder("path/to/checkpoint", pooling="cls")
-    >>> encoder.fit().transform(["a text", "another"])  # doctest: +SKIP
+    >>> encoder = SentenceEncoder("skal-tiny").fit()
+    >>> encoder.transform(["a text", "another"]).shape
+    (2, 128)
     """
 
     _parameter_constraints: dict = {
