@@ -16,12 +16,7 @@ learned from them, neither words nor weights.
 """
 
 import argparse
-import hashlib
-import importlib.metadata
 import json
-import platform
-import re
-import sysconfig
 import time
 from collections import Counter
 from pathlib import Path
@@ -29,23 +24,12 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 import torch
+from docstring_corpus import describe, harvest, is_held_out
 from safetensors.torch import save_file
 from sklearn.utils.extmath import randomized_svd
 from tokenizers import BertWordPieceTokenizer
 from transformers import BertConfig, BertForMaskedLM, BertModel, BertTokenizerFast
 
-from skal.datasets._docstrings import _masker
-from skal.datasets._prose import (
-    _NOT_PROSE,
-    _UNDERLINE,
-    docstrings,
-    is_english,
-    plain,
-    split_sentences,
-)
-
-HELD_OUT = 15  # per cent
-MIN_WORDS, MAX_WORDS = 4, 80
 VOCAB_SIZE = 6000
 MAX_LENGTH = 128
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -54,64 +38,6 @@ HIDDEN_SIZE = 128
 # Three times BERT's own scale: at the start the vectors are all that the model knows.
 VECTOR_STD = 0.06
 MASKED = 0.15
-
-
-# The corpus ---------------------------------------------------------------------------
-
-
-def key(sentence):
-    """The words of a sentence in lower case: what makes two sentences the same."""
-    return " ".join(re.findall(r"[a-z0-9]+", sentence.lower()))
-
-
-def is_held_out(sentence):
-    """Whether skal-tiny has never seen `sentence`, whatever corpus it was made from."""
-    digest = hashlib.blake2b(key(sentence).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little") % 100 < HELD_OUT
-
-
-def harvest():
-    """The sentences of each docstring, {package: [[sentence, ...], ...]}.
-
-    A sentence occurs once. Names of the packages that `load_docstrings` knows are
-    masked as it masks them.
-    """
-    mask, seen, corpus = _masker([]), set(), {}
-    paths = sysconfig.get_paths()
-    for root in (Path(paths["purelib"]), Path(paths["stdlib"])):
-        for path in sorted(root.rglob("*.py")):
-            parts = path.relative_to(root).parts
-            if "site-packages" in parts or parts[0] in ("skal", "test"):
-                continue
-            documents = corpus.setdefault(parts[0].removesuffix(".py"), [])
-            for docstring in docstrings(path.read_bytes()):
-                document = [
-                    sentence
-                    for block in blocks(docstring)
-                    for sentence in split_sentences(mask(plain(block)))
-                    if is_english(sentence, MIN_WORDS, MAX_WORDS)
-                    and not (key(sentence) in seen or seen.add(key(sentence)))
-                ]
-                if document:
-                    documents.append(document)
-    return {name: documents for name, documents in corpus.items() if documents}
-
-
-def blocks(docstring):
-    """Yield whatever may be prose: runs of lines of one indentation, each on one line.
-
-    Unlike `load_docstrings` it takes the descriptions of parameters too.
-    """
-    block, indent = [], 0
-    for line in [*docstring.split("\n"), ""]:
-        text = line.strip()
-        is_text = text and not (_NOT_PROSE.match(text) or _UNDERLINE.fullmatch(text))
-        if block and (not is_text or len(line) - len(line.lstrip()) != indent):
-            yield " ".join(block)
-            block = []
-        if is_text:
-            indent = len(line) - len(line.lstrip())
-            block.append(text)
 
 
 # Where training starts ----------------------------------------------------------------
@@ -377,37 +303,16 @@ def save_checkpoint(model, tokenizer, folder, description):
     (folder / "corpus.json").write_text(text, encoding="utf-8")
 
 
-def describe(corpus, n_held_out, n_tokens):
-    """What the corpus is, for corpus.json."""
-    distributions = importlib.metadata.packages_distributions()
-    packages = {}
-    for name, documents in sorted(corpus.items()):
-        count = sum(map(len, documents))
-        if name in distributions:
-            version = importlib.metadata.version(distributions[name][0])
-            packages[name] = {"version": version, "sentences": count}
-        else:
-            packages.setdefault("python", {"version": platform.python_version()})
-            total = packages["python"].get("sentences", 0) + count
-            packages["python"]["sentences"] = total
-    return {
-        "sentences": sum(package["sentences"] for package in packages.values()),
-        "held_out_sentences": n_held_out,
-        "training_tokens": n_tokens,
-        "packages": packages,
-    }
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--steps", type=int, default=12_000)
+    parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--batch-tokens", type=int, default=4096)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--layers", type=int, default=3)
-    parser.add_argument("--cls-weight", type=float, default=0.3)
-    parser.add_argument("--bf16", action="store_true")
-    parser.add_argument("--report", type=int, default=500, help="steps between reports")
+    parser.add_argument("--cls-weight", type=float, default=0.5)
+    parser.add_argument("--bf16", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--report", type=int, default=250, help="steps between reports")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--corpus", type=Path, help="JSON to keep the corpus in")
     args = parser.parse_args()
@@ -443,7 +348,7 @@ def main():
 
 
 def encode(tokenizer, sentences):
-    ids = tokenizer(sentences, add_special_tokens=False)["input_ids"]
+    ids = tokenizer(sentences, add_special_tokens=False, verbose=False)["input_ids"]
     return [np.array(row) for row in ids]
 
 

@@ -21,7 +21,7 @@ import tempfile
 import numpy as np
 import pandas as pd
 import torch
-from pretrain_skal_tiny import is_held_out
+from docstring_corpus import is_held_out
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score

@@ -45,13 +45,12 @@ print(f"test set: {len(y_test)} sentences, {y_test.sum()} of them about joblib")
 # * :class:`~skal.strategies.Entropy`: what the classifier is least sure of;
 # * :class:`~skal.filters.AnchorAL` around it: the same, but only among the neighbours
 #   of texts that are labelled already, of each class alike. It compares texts by the
-#   vectors of an encoder; here that is a scikit-learn pipeline, too.
+#   vectors of an encoder; here that is skal-tiny, the model that comes with skal.
 #
 # The classifier is an ordinary scikit-learn pipeline, because that is quick. A
-# transformer can take its place as it is: ``TransformerClassifier("skal-tiny",
-# lr=1e-3)`` needs no download either, and `skal demo` does so.
+# transformer can take its place as it is, such as ``TransformerClassifier("skal-tiny",
+# lr=1e-3)`` in the command ``skal demo``.
 
-from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -59,14 +58,14 @@ from sklearn.pipeline import make_pipeline
 from skal import ActiveLearner
 from skal.filters import AnchorAL
 from skal.strategies import Entropy, RandomSampling
+from skal.text import SentenceEncoder
 
 classifier = make_pipeline(
     TfidfVectorizer(sublinear_tf=True),
     LogisticRegression(C=10, class_weight="balanced", max_iter=1000),
 )
-encoder = make_pipeline(TfidfVectorizer(), TruncatedSVD(100, random_state=0))
 strategies = {
-    "AnchorAL + entropy": AnchorAL(Entropy(), encoder=encoder),
+    "AnchorAL + entropy": AnchorAL(Entropy(), encoder=SentenceEncoder("skal-tiny")),
     "entropy": Entropy(),
     "random": RandomSampling(),
 }

@@ -35,8 +35,8 @@ def _skal(
 
 @app.command()
 def demo(
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds after the seed set.")] = 8,
-    n_queries: Annotated[int, typer.Option(min=1, help="Labels per round.")] = 50,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds after the seed set.")] = 5,
+    n_queries: Annotated[int, typer.Option(min=1, help="Labels per round.")] = 80,
     seeds: Annotated[int, typer.Option(min=1, help="Runs: seeds 0, 1, ...")] = 5,
     output: Annotated[
         Path, typer.Option(file_okay=False, help="Folder for the picture.")

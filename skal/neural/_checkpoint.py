@@ -26,8 +26,7 @@ from skal.exceptions import MissingCapabilityError, ModelNotFoundError
 from skal.neural._surprisal import MaskedLanguageModel
 from skal.neural._transformer_module import SentenceModule, SequenceClassifier
 
-# Models that lie in the package, by the name that the estimators take.
-_IN_THE_BOX = {"skal-tiny": "skal_tiny"}
+_IN_THE_BOX = ("skal-tiny",)  # folders of skal.models
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tekken.json")
 
 
@@ -38,7 +37,7 @@ def locate(model):
     holds; a path object never does.
     """
     if isinstance(model, str) and model in _IN_THE_BOX:
-        return str(files("skal") / "models" / _IN_THE_BOX[model])
+        return str(files("skal.models") / model)
     return os.fspath(model)
 
 

@@ -3,7 +3,7 @@
 
 """The script that made skal-tiny, on a corpus of a few sentences."""
 
-import importlib.util
+import importlib
 import itertools
 import json
 import os
@@ -16,15 +16,19 @@ import pytest
 import torch
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "pretrain_skal_tiny.py"
+FOLDER = Path(__file__).parents[2] / "benchmarks"
 
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("pretrain_skal_tiny", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    sys.path.insert(0, str(FOLDER))
+    yield importlib.import_module("pretrain_skal_tiny")
+    sys.path.remove(str(FOLDER))
+
+
+@pytest.fixture(scope="module")
+def docstring_corpus(script):
+    return sys.modules["docstring_corpus"]
 
 
 CORPUS = {
@@ -41,16 +45,20 @@ CORPUS = {
 SENTENCES = [sentence for document in CORPUS["numpy"] for sentence in document]
 
 
-def test_what_is_held_out_never_changes(script):
+def test_what_is_held_out_never_changes(docstring_corpus):
     """Whoever measures on held-out sentences relies on it."""
-    held_out = [i for i in range(60) if script.is_held_out(f"Sentence {i} is this.")]
+    held_out = [
+        i for i in range(60) if docstring_corpus.is_held_out(f"Sentence {i} is this.")
+    ]
     assert held_out == [16, 32, 34, 41, 50, 56, 57, 59]
-    assert script.is_held_out("sentence, 16: is this")  # only words count
-    share = np.mean([script.is_held_out(f"Sentence {i}.") for i in range(2000)])
+    assert docstring_corpus.is_held_out("sentence, 16: is this")  # only words count
+    share = np.mean(
+        [docstring_corpus.is_held_out(f"Sentence {i}.") for i in range(2000)]
+    )
     assert share == pytest.approx(0.15, abs=0.03)
 
 
-def test_blocks_are_prose_of_one_indentation(script):
+def test_blocks_are_prose_of_one_indentation(docstring_corpus):
     docstring = """First line,
 and the second.
 
@@ -62,7 +70,7 @@ n : int
     >>> f(3)
 Last.
 """
-    assert list(script.blocks(docstring)) == [
+    assert list(docstring_corpus.blocks(docstring)) == [
         "First line, and the second.",
         "Parameters",
         "n : int",
@@ -73,7 +81,7 @@ Last.
 
 def test_the_vocabulary_is_the_same_in_another_process(script):
     code = (
-        f"import sys; sys.path.insert(0, {str(SCRIPT.parent)!r}); "
+        f"import sys; sys.path.insert(0, {str(FOLDER)!r}); "
         "import json, pretrain_skal_tiny as p; "
         "print(p.make_tokenizer(json.loads(sys.argv[1])).backend_tokenizer.to_str())"
     )
