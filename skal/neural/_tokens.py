@@ -68,12 +68,7 @@ class TokenTable:
         """Fill the flat arrays; return how many texts were cut, if asked to count."""
         lengths, values, n_cut = [], {}, 0
         for start in range(0, len(texts), _CHUNK):
-            encoded = tokenizer(
-                [_encodable(text) for text in texts[start : start + _CHUNK]],
-                truncation=True,
-                max_length=self.max_length,
-                return_attention_mask=False,
-            )
+            encoded = self._cut_and_tokenize(texts[start : start + _CHUNK], tokenizer)
             n_cut += _n_cut(encoded, self.max_length) if count else 0
             _fill_empty(encoded, tokenizer)
             lengths.extend(map(len, encoded["input_ids"]))
@@ -84,6 +79,30 @@ class TokenTable:
         self._starts = np.cumsum(self.lengths) - self.lengths
         self._values = {key: np.concatenate(flat) for key, flat in values.items()}
         return n_cut
+
+    def _cut_and_tokenize(self, texts, tokenizer):
+        """Tokens of some texts, of long ones from their first words only.
+
+        A word has at least one token, and no token reaches across a space: words that
+        come after enough others never matter. (Where those others turn out to be no
+        words, spaces say, the whole text is tokenised.)
+        """
+        options = {
+            "truncation": True,
+            "max_length": self.max_length,
+            "return_attention_mask": False,
+        }
+        texts = [_encodable(text) for text in texts]
+        if tokenizer.truncation_side == "left":
+            return tokenizer(texts, **options)
+        n_words = self.max_length + 1
+        begun = [_first_words(text, n_words) for text in texts]
+        encoded = tokenizer(begun, **options)
+        for row, (text, beginning) in enumerate(zip(texts, begun, strict=True)):
+            is_full = len(encoded["input_ids"][row]) == self.max_length
+            if len(beginning) < len(text) and not is_full:
+                return tokenizer(texts, **options)
+        return encoded
 
     def take(self, rows):
         """The `batch` and `lengths` of some rows, in that order; shares the tokens."""
@@ -160,6 +179,12 @@ def token_limit(tokenizer, max_length, module):
 def _encodable(text):
     """The text with lone surrogates, which no tokenizer takes, replaced by "?"."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _first_words(text, n):
+    """The text up to the n-th space, without spaces at the end."""
+    parts = text.split(" ", n)
+    return text if len(parts) <= n else text[: -len(parts[n]) - 1].rstrip(" ")
 
 
 def _n_cut(encoded, max_length):
