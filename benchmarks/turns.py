@@ -32,7 +32,7 @@ def in_turns(contenders, repeats):
     contenders : dict of str to callable
         Each returns (seconds, result).
     repeats : int
-        Who begins changes from one to the next.
+        The order is drawn anew for each.
 
     Returns
     -------
@@ -43,8 +43,7 @@ def in_turns(contenders, repeats):
     names = list(contenders)
     seconds, results = {name: [] for name in names}, {}
     for repeat in range(repeats):
-        first = repeat % len(names)
-        for name in names[first:] + names[:first]:
+        for name in np.random.default_rng(repeat).permutation(names).tolist():
             gc.collect()
             taken, result = contenders[name]()
             seconds[name].append(taken)
