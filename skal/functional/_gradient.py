@@ -160,25 +160,22 @@ def badge(proba, embedding, n_queries, random_state=None):
 
 
 def _draw(gradients, nearest, size, rng):
-    """Rows drawn by their distances of a while ago; none if all of these are zero.
-
-    A row that is drawn gets the distance zero; the other entries of `nearest` stay.
-    """
+    """Rows drawn by their distances of a while ago; none if all of these are zero."""
     cumulative = np.cumsum(nearest, dtype=np.float64)
-    rows = []
     if cumulative[-1] == 0:
-        return rows
-    for _ in range(_MAX_DRAWS):
-        point = rng.random_sample() * cumulative[-1]
-        row = int(np.searchsorted(cumulative, point, side="right"))
-        old = float(nearest[row])
-        new = gradients.to_nearest(slice(row, row + 1), rows)[0] if rows else old
-        if rng.random_sample() * old < min(old, new):
-            rows.append(row)
-            nearest[row] = 0
-            if len(rows) == min(size, _MAX_STALE):
-                break
-    return rows
+        return []
+    points = rng.random_sample(_MAX_DRAWS) * cumulative[-1]
+    drawn = np.searchsorted(cumulative, points, side="right")
+    least = rng.random_sample(_MAX_DRAWS) * nearest[drawn]
+    squared = _without_rounding(gradients.squared(drawn, drawn), gradients.norms[drawn])
+    kept = []
+    for i in range(_MAX_DRAWS):
+        if len(kept) == min(size, _MAX_STALE):
+            break
+        far_enough = squared[kept, i].min(initial=np.inf) > least[i]
+        if far_enough and drawn[i] not in drawn[kept]:
+            kept.append(i)
+    return drawn[kept].tolist()
 
 
 class _Gradients:
@@ -196,21 +193,27 @@ class _Gradients:
         norms = _squared_norms(self.residual) * (sizes / self.unit**2)
         self.norms = norms.astype(np.float32)
 
-    def to_nearest(self, rows, centers):
-        """Squared distance of each of `rows` to the nearest of `centers`."""
+    def squared(self, centers, rows):
+        """Squared distances, up to rounding, (n_centers, n_rows)."""
         residual = self.residual[centers] * (-2 / self.unit)
         embedding = self.embedding[centers] * (1 / self.unit)
         squared = residual @ self.residual[rows].T
         squared *= embedding @ self.embedding[rows].T
         squared += self.norms[centers, None]
-        nearest = squared.min(axis=0) + self.norms[rows]
-        nearest[nearest < _ROUNDING * self.norms[rows]] = 0
-        return nearest
+        squared += self.norms[rows]
+        return squared
 
     def lower(self, nearest, centers):
         """Lower every row's squared distance to that of the nearest of `centers`."""
         for rows in gen_batches(len(nearest), _BLOCK):
-            np.minimum(nearest[rows], self.to_nearest(rows, centers), out=nearest[rows])
+            squared = self.squared(centers, rows).min(axis=0)
+            squared = _without_rounding(squared, self.norms[rows])
+            np.minimum(nearest[rows], squared, out=nearest[rows])
+
+
+def _without_rounding(squared, norms):
+    squared[squared < _ROUNDING * norms] = 0
+    return squared
 
 
 def _check_lengths(proba, embedding):

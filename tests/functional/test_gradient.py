@@ -172,14 +172,13 @@ def test_uniform_draws_would_fail():
 def test_draws_by_old_distances_would_fail(monkeypatch):
     """Keeping every row that is drawn, without a look at the rows drawn since."""
     case = small_case()
-    to_nearest = _gradient._Gradients.to_nearest
+    squared = _gradient._Gradients.squared
 
-    def never_closer(self, rows, centers):
-        if rows.stop - rows.start > 1:
-            return to_nearest(self, rows, centers)
-        return np.array([np.inf])
+    def never_closer(self, centers, rows):
+        found = squared(self, centers, rows)
+        return found if isinstance(rows, slice) else np.full_like(found, np.inf)
 
-    monkeypatch.setattr(_gradient._Gradients, "to_nearest", never_closer)
+    monkeypatch.setattr(_gradient._Gradients, "squared", never_closer)
     counts = draw_counts(case, 3, 2000)
     expected = dict.fromkeys(counts, 1e-12) | probabilities(*case, 3)
     assert p_value(counts, expected) < 1e-6

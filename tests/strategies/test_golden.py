@@ -102,8 +102,8 @@ class Leads(np.random.RandomState):
             share = np.cumsum(nearest) / nearest.sum()
             self.numbers += [share[row] - nearest[row] / nearest.sum() / 2, 0.0]
 
-    def random_sample(self):
-        return self.numbers.pop(0)
+    def random_sample(self, size):
+        return np.array([self.numbers.pop(0) for _ in range(size)])
 
 
 def badge_view(case, rng=None):
@@ -138,7 +138,7 @@ def test_badge_picks_the_golden_row_first(path, seed):
 
 @with_badge_cases
 def test_badge_picks_the_golden_rows_given_the_draws(path, monkeypatch):
-    monkeypatch.setattr(_gradient, "_MAX_STALE", 1)
+    monkeypatch.setattr(_gradient, "_MAX_DRAWS", 1)
     case = np.load(path)
     rng = Leads(case)
     rows = BADGE()._query(badge_view(case, rng), len(case["centers"]))
@@ -158,7 +158,7 @@ def test_random_picks_in_place_of_badge_would_fail(path, seed):
 
 @with_badge_cases
 def test_other_draws_in_place_of_badges_would_fail(path, monkeypatch):
-    monkeypatch.setattr(_gradient, "_MAX_STALE", 1)
+    monkeypatch.setattr(_gradient, "_MAX_DRAWS", 1)
     case = np.load(path)
     for seed in range(5):
         rows = BADGE(random_state=seed)._query(badge_view(case), len(case["centers"]))
