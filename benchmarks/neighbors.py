@@ -4,26 +4,30 @@
 """How fast the index finds neighbours, and how many of the right ones.
 
 Twenty anchors, fifty neighbours each. Exact search of a million rows beside faiss's
-flat index on the same arrays, in one run, alternating; what the approximate kinds cost
-to build and to search; and, with --data and --model, their recall on embeddings of real
-texts. Run it as
+flat index on the same arrays; then what the approximate kinds cost to build and to
+search; and, with --data and --model, their recall on embeddings of real texts. Run it
+as
 
-    python benchmarks/neighbors.py [--data DIR --model CHECKPOINT]
+    python benchmarks/neighbors.py [--data DIR --model CHECKPOINT] [--out FOLDER]
 
-where DIR holds agnews/train.parquet (column text) and CHECKPOINT is a BERT.
+where DIR holds agnews/train.parquet (column text) and CHECKPOINT is a BERT. --cache
+names a folder that keeps the embeddings. On a machine that is busy use
+``--clock cpu --threads 1``.
 """
 
 import argparse
-import time
+import functools
 from pathlib import Path
 
 import faiss
 import numpy as np
 from threadpoolctl import threadpool_limits
+from turns import CLOCKS, Report, in_turns, stopwatch
 
 from skal.utils import NeighborIndex
 
 N_QUERIES, K = 20, 50
+OURS = "NeighborIndex"
 
 
 def unit_vectors(n_rows, d, seed):
@@ -35,15 +39,9 @@ def unit_vectors(n_rows, d, seed):
     return vectors
 
 
-def seconds(function):
-    start = time.perf_counter()
-    result = function()
-    return time.perf_counter() - start, result
-
-
-def recall(similarity, vectors, queries):
-    """Share of the neighbours that are as near as the K-th by brute force."""
-    return np.mean(similarity >= kth_similarity(vectors, queries)[:, None] - 1e-12)
+def missed(similarity, vectors, queries):
+    """Share of the neighbours that are less near than the K-th by brute force."""
+    return np.mean(similarity < kth_similarity(vectors, queries)[:, None] - 1e-12)
 
 
 def kth_similarity(vectors, queries):
@@ -60,78 +58,86 @@ def lengths_one(vectors):
     return vectors / np.linalg.norm(vectors, axis=1)[:, None]
 
 
-def compare_exact(n_rows, d, repeats):
+def compare_exact(report, args):
+    n_rows, d = args.rows, args.dimensions
     vectors, queries = unit_vectors(n_rows, d, 0), unit_vectors(N_QUERIES, d, 1)
     excluded = np.random.default_rng(2).choice(n_rows, n_rows // 1000, replace=False)
-    build, index = seconds(lambda: NeighborIndex(vectors, "exact"))
+    ours, index = stopwatch(args.clock, NeighborIndex, vectors, "exact")
     flat = faiss.IndexFlatIP(d)
-    flat_build, _ = seconds(lambda: flat.add(vectors))
-    searches = {
-        "NeighborIndex": lambda: index.search(queries, K),
-        "NeighborIndex, 0.1 % excluded": lambda: index.search(
-            queries, K, exclude=excluded
-        ),
-        "faiss flat": lambda: flat.search(queries, K),
+    theirs, _ = stopwatch(args.clock, flat.add, vectors)
+    print(f"\nto build: {OURS} {ours:.2f} s, faiss flat {theirs:.2f} s")
+    watch = functools.partial(stopwatch, args.clock)
+    seconds, found = in_turns(
+        {
+            OURS: lambda: watch(index.search, queries, K),
+            "0.1 % of the rows left out": lambda: watch(
+                lambda: index.search(queries, K, exclude=excluded)
+            ),
+            "faiss flat": lambda: watch(flat.search, queries, K),
+        },
+        args.repeats,
+    )
+    targets = {"faiss flat": 4}
+    report.add("exact", f"{n_rows} x {d}", seconds, against=OURS, targets=targets)
+    wrong = missed(found[OURS][1], vectors, queries)
+    report.check("exact search and brute force", wrong, 0)
+
+
+def compare_kinds(report, args, name, vectors, queries):
+    """Build and search seconds, and recall, of every kind."""
+    built = {}
+    print(f"\n{name}")
+    for kind in args.kinds:
+        seconds, built[kind] = stopwatch(args.clock, NeighborIndex, vectors, kind)
+        share = 1 - missed(built[kind].search(queries, K)[1], vectors, queries)
+        print(f"  {kind:6} build {seconds:8.2f} s, recall {share:.4f}", flush=True)
+    contenders = {
+        kind: functools.partial(stopwatch, args.clock, index.search, queries, K)
+        for kind, index in built.items()
     }
-    times = {name: [] for name in searches}
-    for _ in range(repeats):
-        for name, search in searches.items():
-            times[name].append(seconds(search)[0])
-    print(f"exact, {n_rows} x {d}: build {build:.2f} s (faiss {flat_build:.2f} s)")
-    for name, values in times.items():
-        ratio = np.median(times["faiss flat"]) / np.median(values)
-        print(
-            f"  {name:30} median {np.median(values):.3f} s, min {min(values):.3f} s, "
-            f"{ratio:.1f} x faiss"
-        )
-    found = recall(index.search(queries, K)[1], vectors, queries)
-    print(f"  recall {found:.4f}", flush=True)
+    seconds, _ = in_turns(contenders, args.repeats)
+    case = f"{len(queries)} queries in {name}"
+    report.add("kinds", case, seconds, against="exact", targets={})
 
 
-def compare_kinds(vectors, queries, name):
-    print(name)
-    for kind in ("exact", "ivf", "hnsw"):
-        build, index = seconds(lambda kind=kind: NeighborIndex(vectors, kind))
-        index.search(queries, K)
-        times = [seconds(lambda i=index: i.search(queries, K))[0] for _ in range(5)]
-        found = recall(index.search(queries, K)[1], vectors, queries)
-        print(
-            f"  {kind:6} build {build:8.2f} s, {len(queries)} queries "
-            f"{1000 * np.median(times):7.1f} ms, recall {found:.4f}",
-            flush=True,
-        )
-
-
-def real_vectors(data, model, n_rows):
+def text_vectors(args, n_rows=20_000):
     import pandas as pd
 
     from skal.text import SentenceEncoder
 
-    texts = pd.read_parquet(Path(data) / "agnews" / "train.parquet")["text"].tolist()
-    vectors = SentenceEncoder(model).fit().transform(texts[:n_rows])
-    return vectors / np.linalg.norm(vectors, axis=1)[:, None]
+    frame = pd.read_parquet(Path(args.data) / "agnews" / "train.parquet")
+    encoder = SentenceEncoder(args.model, cache_dir=args.cache).fit()
+    return encoder.transform(frame["text"].tolist()[:n_rows])
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--approximate-rows", type=int, default=100_000)
+    parser.add_argument("--kinds", nargs="+", default=["exact", "ivf", "hnsw"])
     parser.add_argument("--dimensions", type=int, default=384)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--clock", choices=sorted(CLOCKS), default="wall")
     parser.add_argument("--data")
     parser.add_argument("--model")
+    parser.add_argument("--cache")
+    parser.add_argument("--out")
     args = parser.parse_args()
+    report = Report(["numpy", "faiss-cpu"], **vars(args))
     with threadpool_limits(args.threads):
-        compare_exact(args.rows, args.dimensions, args.repeats)
+        if args.rows:
+            compare_exact(report, args)
         if args.approximate_rows:
             n_rows, d = args.approximate_rows, args.dimensions
             vectors, queries = unit_vectors(n_rows, d, 0), unit_vectors(N_QUERIES, d, 1)
-            compare_kinds(vectors, queries, f"random, {n_rows} x {d}")
+            compare_kinds(report, args, f"{n_rows} x {d} random", vectors, queries)
         if args.data:
-            vectors = real_vectors(args.data, args.model, 20_000)
-            queries = vectors[:: len(vectors) // 200]
-            compare_kinds(vectors, queries, f"AG News, {len(vectors)} texts")
+            vectors = text_vectors(args)
+            name = f"{len(vectors)} texts of AG News"
+            compare_kinds(report, args, name, vectors, vectors[::100])
+    if args.out:
+        report.save(args.out, "neighbors")
 
 
 if __name__ == "__main__":
