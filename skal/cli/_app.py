@@ -54,7 +54,7 @@ def demo(
     that document joblib, 2 % of the pool. One learner asks for labels with AnchorAL and
     entropy, the other at random, from the same 100 labels at the start; that is done
     again from other seeds. Shown are the rare sentences that each has found and how
-    well it tells them on a test set, with the spread over the seeds. Under five minutes
+    well it tells them on a test set, with the spread over the seeds. About four minutes
     on two cores with skal-tiny, the model that comes with skal; --quick takes less than
     one.
     """
