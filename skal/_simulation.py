@@ -149,7 +149,7 @@ def simulate(
     A learner knows the label vocabulary from the start, the labels of the rows it has
     asked for, and no others. Random numbers depend on the seed and the round only.
     Except for the seconds, the table is the same whatever `n_jobs` and the backend are,
-    on machines of one kind. A process of a cluster should run one task at a time.
+    on machines of one kind. Runs in threads of one process take turns.
 
     A folder holds ``simulation.json``, a description of what is compared; ``runs``, one
     file of JSON lines per finished run; and, at the end, ``table.csv`` and
@@ -179,9 +179,9 @@ def simulate(
     datasets = _named(datasets, "datasets")
     datasets = {name: check_data(value, name) for name, value in datasets.items()}
     protocol = {
-        "asker": _asker(learners, initial, n_queries),
         "n_rounds": n_rounds,
         "n_queries": n_queries,
+        "initial": _initial_asker(learners, initial, n_queries),
         "scoring": scoring,
         "oracle": oracle,
     }
@@ -245,7 +245,7 @@ def _check_learners(learners):
     return {name: clone(learner) for name, learner in learners.items()}
 
 
-def _asker(learners, initial, n_queries):
+def _initial_asker(learners, initial, n_queries):
     """A learner whose first rows are the initial rows of all."""
     sizes = {learner.n_queries for learner in learners.values()}
     if n_queries is None and len(sizes) == 1:

@@ -10,7 +10,7 @@ from pathlib import Path
 import joblib
 
 from skal.utils._describe import describe
-from skal.utils._rows import num_rows
+from skal.utils._rows import num_rows, readable_rows
 from skal.utils._validation import check_labels, check_not_bare_string
 
 _PARTS = ("X", "y", "X_test", "y_test")
@@ -79,9 +79,5 @@ def _four_parts(value, name):
     X, y, X_test, y_test = value
     for rows in (X, X_test):
         check_not_bare_string(rows)
-    return (
-        X,
-        check_labels(y, num_rows(X)),
-        X_test,
-        check_labels(y_test, num_rows(X_test)),
-    )
+    y, y_test = check_labels(y, num_rows(X)), check_labels(y_test, num_rows(X_test))
+    return X, y, readable_rows(X_test), y_test

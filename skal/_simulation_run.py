@@ -4,6 +4,7 @@
 """One run of a simulation: a learner, a data set, a seed."""
 
 import contextlib
+import threading
 
 import numpy as np
 from sklearn.base import clone
@@ -20,6 +21,7 @@ from skal.utils._random import draw_seed
 from skal.utils._rows import take_rows
 
 KINDS = ("fit", "score", "encode", "filter", "look", "select")
+_TURN = threading.Lock()
 
 
 def run_task(folder, learner, dataset, seed):
@@ -56,19 +58,23 @@ def run_task(folder, learner, dataset, seed):
 
 @contextlib.contextmanager
 def one_thread():
-    """Compute in one thread, so that results are the same however runs are spread."""
+    """Compute in one thread, so that results are the same however runs are spread.
+
+    Torch has one generator and one number of threads per process: runs take turns.
+    """
     import torch
 
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        torch.set_num_threads(n_threads)
+    with _TURN:
+        n_threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            with threadpool_limits(1):
+                yield
+        finally:
+            torch.set_num_threads(n_threads)
 
 
-def rounds(learner, data, seed, *, asker, n_rounds, n_queries, scoring, oracle):
+def rounds(learner, data, seed, *, n_rounds, n_queries, initial, scoring, oracle):
     """Yield what is noted of each round, beginning with that of the initial rows.
 
     Parameters
@@ -76,10 +82,10 @@ def rounds(learner, data, seed, *, asker, n_rounds, n_queries, scoring, oracle):
     learner : ActiveLearner
     data : tuple (X, y, X_test, y_test)
     seed : int
-    asker : ActiveLearner
-        Asks for the initial rows.
     n_rounds : int
     n_queries : int or None
+    initial : ActiveLearner
+        Asks for the initial rows.
     scoring, oracle
         As in :func:`~skal.simulate`.
     """
@@ -87,9 +93,9 @@ def rounds(learner, data, seed, *, asker, n_rounds, n_queries, scoring, oracle):
     learner = _prepared(learner, np.concatenate([y, y_test]), seed)
     scorer = check_scoring(learner, scoring=scoring)
     n_queries = learner.n_queries if n_queries is None else n_queries
-    ids = np.arange(len(y))
+    ids = range(len(y))
     is_open = np.ones(len(y), dtype=bool)
-    rows, log = _initial_rows(asker, X, y, seed)
+    rows, log = _initial_rows(initial, X, y, seed)
     for round_ in range(n_rounds + 1):
         if round_:
             if not is_open.any():
@@ -102,7 +108,7 @@ def rounds(learner, data, seed, *, asker, n_rounds, n_queries, scoring, oracle):
             learner.teach(
                 take_rows(X, rows),
                 answers,
-                ids=ids[rows],
+                ids=rows,
                 X_pool=_offered(learner, X, is_open),
             )
         _check_labeled(learner)

@@ -63,7 +63,7 @@ def first_difference(before, now, path=""):
     if before == now:
         return None
     if isinstance(before, dict) and isinstance(now, dict):
-        for key in sorted(before.keys() | now.keys()):
+        for key in [*now, *(key for key in before if key not in now)]:
             inner = f"{path}.{key}" if path else key
             found = first_difference(before.get(key), now.get(key), inner)
             if found:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -120,8 +121,8 @@ def of_size(n_rows):
     ("changes", "where"),
     [
         ({"n_rounds": 3}, r"protocol\.n_rounds is 2; in this call it is 3"),
-        ({"n_queries": 5}, r"protocol\.\w+(\.\w+)? is 10; in this call it is 5"),
-        ({"initial": 20}, r"protocol\.asker\.initial is None; in this call it is 20"),
+        ({"n_queries": 5}, r"protocol\.n_queries is 10; in this call it is 5"),
+        ({"initial": 20}, r"protocol\.initial\.initial is None; in this call it is 20"),
         ({"scoring": "f1_macro"}, r"protocol\.scoring is None"),
         ({"oracle": NoisyOracle()}, r"protocol\.oracle is None"),
         (
@@ -274,11 +275,12 @@ def script(tmp_path):
     return path
 
 
-def start(script, folder, n_jobs=1):
+def start(script, folder, n_jobs=1, **options):
     """The script as a process, which has done its imports."""
     process = subprocess.Popen(
         [sys.executable, "-W", "error", script, folder, str(n_jobs)],
         stdout=subprocess.PIPE,
+        **options,
     )
     with process.stdout as stdout:
         assert stdout.readline() == b"go\n"
@@ -331,3 +333,29 @@ def test_ctrl_c_stops_all_processes(script, tmp_path):
     assert run_files(tmp_path / "folder") == before, "a worker went on"
     assert start(script, tmp_path / "folder").wait() == 0
     assert before.items() <= run_files(tmp_path / "folder").items()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="finds the workers in /proc")
+def test_a_worker_dies(script, tmp_path):
+    folder = tmp_path / "folder"
+    process = start(script, folder, n_jobs=2, stderr=subprocess.PIPE)
+    while not list((folder / "runs").glob("*.jsonl")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    proc = Path("/proc")
+    children = proc / f"{process.pid}/task/{process.pid}/children"
+    workers = [
+        int(pid)
+        for pid in children.read_text().split()
+        if "popen_loky" in (proc / pid / "cmdline").read_text()
+    ]
+    os.kill(workers[0], signal.SIGKILL)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert b"TerminatedWorkerError" in errors
+    before = run_files(folder)
+    assert 0 < len(before) < 15
+    assert start(script, folder).wait() == 0
+    assert before.items() <= run_files(folder).items()
+    assert len(stored_table(folder)) == 3 * 5 * 6

@@ -9,12 +9,18 @@ import sys
 import joblib
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 import torch
 from joblib._parallel_backends import ThreadingBackend
+from scipy import sparse
 from sklearn.datasets import make_blobs
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, make_scorer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler
 from sklearn.utils import Bunch
 
 from skal import ActiveLearner, NoisyOracle, simulate
@@ -210,6 +216,39 @@ def test_texts_and_a_transformer(toy_texts, tiny_checkpoint):
     assert np.array_equal(np.random.get_state()[1], state)
 
 
+def as_series(texts):
+    return pd.Series(texts, index=range(100, 100 + len(texts)))
+
+
+def test_texts_in_any_container(toy_texts):
+    X, y = toy_texts
+    classifier = make_pipeline(TfidfVectorizer(), LogisticRegression())
+    learner = ActiveLearner(classifier, RandSub(Entropy(), max_subpool=30))
+    containers = [list, np.array, as_series, pl.Series, pa.array]
+    datasets = {
+        str(i): (container(X[:50]), y[:50].tolist(), container(X[50:]), y[50:])
+        for i, container in enumerate(containers)
+    }
+    table = simulate(learner, datasets, n_rounds=2, n_queries=5, seeds=1)
+    picked = {
+        name: [rows.tolist() for rows in table.rows[table.dataset == name]]
+        for name in datasets
+    }
+    assert all(rows == picked["0"] for rows in picked.values())
+    assert len(set(table.test_score[table["round"] == 2])) == 1
+
+
+def test_sparse_rows(data):
+    X, y, X_test, y_test = data
+    classifier = make_pipeline(MaxAbsScaler(), LogisticRegression())
+    learner = ActiveLearner(classifier, Entropy())
+    dense = simulate(learner, data, **SHORT)
+    rows = sparse.csr_array(X), y, sparse.csr_array(X_test), y_test
+    assert [*map(list, simulate(learner, rows, **SHORT).rows)] == [
+        *map(list, dense.rows)
+    ]
+
+
 def test_nothing_given_is_changed(data):
     learner = ActiveLearner(LogisticRegression(), Entropy(), keep_estimators=True)
     before = [joblib.hash(part) for part in data]
@@ -302,8 +341,10 @@ def test_tasks_are_small(data, table, tmp_path):
     wide = [np.hstack([X, rng.normal(size=(len(X), 500))]) for X in data[::2]]
     big = wide[0], data[1], wide[1], data[3]
     MeasuringBackend.sizes.clear()
+    n_threads = torch.get_num_threads()
     with joblib.parallel_config(backend=MeasuringBackend(), n_jobs=2):
         simulate(LEARNERS, big, **SHORT, folder=tmp_path / ("long" * 30))
+    assert torch.get_num_threads() == n_threads
     assert len(MeasuringBackend.sizes) == 6
     assert max(MeasuringBackend.sizes) < 1000
 
