@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 _BLOCK = 32768
-_QUERIES_AT_ONCE = 64
+_QUERIES_AT_ONCE = 128
+# What is looked through while it is still in the processor's cache.
+_PRODUCTS_AT_ONCE = 20 * _BLOCK
 _PAIRS_AT_ONCE = 1024
 # A block with more rows per neighbour sought than this gets a cut of its own.
 _MANY = 8
@@ -75,7 +77,7 @@ def best_of_pairs(query, row, similarity, n_queries, k):
     return row[picked], similarity[picked]
 
 
-def nearest(points, queries, k, live=None, block_size=_BLOCK):
+def nearest(points, queries, k, live=None, block_size=None):
     """The k most similar points of each query, exactly.
 
     Blocked matrix products in single precision find the candidates; whatever their
@@ -89,8 +91,8 @@ def nearest(points, queries, k, live=None, block_size=_BLOCK):
         At most the number of live points.
     live : ndarray of bool, default=None
         Which points count; None means all.
-    block_size : int
-        Points per matrix product.
+    block_size : int, default=None
+        Points per matrix product; None: fewer, the more queries there are at once.
 
     Returns
     -------
@@ -102,14 +104,15 @@ def nearest(points, queries, k, live=None, block_size=_BLOCK):
     for start in range(0, len(queries) if k else 0, _QUERIES_AT_ONCE):
         part = slice(start, start + _QUERIES_AT_ONCE)
         best = _Best(points, queries[part], k)
-        for block, dead in _blocks(len(points), live, block_size):
+        size = block_size or min(_BLOCK, _PRODUCTS_AT_ONCE // len(best.queries))
+        for block, dead in _blocks(len(points), live, size):
             best.update(block, dead)
         neighbors[part], similarity[part] = best.neighbors, best.similarity
     return neighbors, similarity
 
 
 def _blocks(n_points, live, block_size):
-    """(rows, columns of them that do not count): slices, or positions if few live."""
+    """(rows, those of them that do not count): slices, or positions if few live."""
     if live is not None and 4 * np.count_nonzero(live) < n_points:
         rows = np.flatnonzero(live)
         for start in range(0, len(rows), block_size):
@@ -128,33 +131,32 @@ class _Best:
         self.unit_queries = queries.unit.T
         # Twice what the rounding of d products and three factors can add up to.
         self.slack = 2 * (points.vectors.shape[1] + 4) * _HALF_ULP
-        self.floor = np.full((len(queries), 1), -np.inf, dtype=np.float32)
+        self.floor = np.full(len(queries), -np.inf, dtype=np.float32)
         self.neighbors = np.empty((len(queries), 0), dtype=np.int64)
         self.similarity = np.empty((len(queries), 0))
 
     def update(self, block, dead=None):
-        """Take in the points of one block, but for those in the columns `dead`."""
+        """Take in the points of one block, but for those in the rows `dead` of it."""
         rough = self._rough(block)
         if dead is not None and len(dead):
-            rough[:, dead] = -np.inf
-        query, column = np.divmod(self._reaching(rough), rough.shape[1])
+            rough[dead] = -np.inf
+        row, query = np.divmod(self._reaching(rough), rough.shape[1])
         if len(query):
             by_slice = isinstance(block, slice)
-            self._merge(query, column + block.start if by_slice else block[column])
+            self._merge(query, row + block.start if by_slice else block[row])
 
     def _rough(self, block):
-        """Similarities in single precision, one row per query."""
-        vectors = self.points.vectors[block]
-        rough = np.empty((len(self.queries), len(vectors)), dtype=np.float32)
-        products = vectors @ self.unit_queries
-        return np.multiply(products.T, self.points.inverse[block], out=rough)
+        """Similarities in single precision, one column per query."""
+        rough = self.points.vectors[block] @ self.unit_queries
+        rough *= self.points.inverse[block, None]
+        return rough
 
     def _reaching(self, rough):
         """Flat positions of what may be among the k best; raises the floor."""
         reaching = np.flatnonzero(rough > self.floor)
-        cut = rough.shape[1] - self.k
-        if cut > 0 and len(reaching) > _MANY * self.k * len(rough):
-            kth = np.partition(rough, cut, axis=1)[:, cut, None]
+        cut = len(rough) - self.k
+        if cut > 0 and len(reaching) > _MANY * self.k * rough.shape[1]:
+            kth = np.partition(rough.T, cut, axis=1)[:, cut]
             self.floor = np.maximum(self.floor, kth - np.float32(self.slack))
             reaching = np.flatnonzero(rough > self.floor)
         return reaching
@@ -169,7 +171,7 @@ class _Best:
             query, row, similarity, n_queries, self.k
         )
         if self.neighbors.shape[1] == self.k:
-            floor = (self.similarity[:, -1:] - self.slack).astype(np.float32)
+            floor = (self.similarity[:, -1] - self.slack).astype(np.float32)
             self.floor = np.maximum(self.floor, floor)
 
 

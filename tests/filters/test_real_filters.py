@@ -9,7 +9,15 @@ from sklearn.base import clone
 
 from skal import ActiveLearner, TransformerClassifier
 from skal.filters import SEALS, AnchorAL, RandSub
-from skal.strategies import Entropy, RandomSampling
+from skal.strategies import (
+    BADGE,
+    REAL,
+    CartographyAL,
+    Entropy,
+    LeastConfidence,
+    Margin,
+    RandomSampling,
+)
 
 FILTERS = [
     RandSub(max_subpool=500),
@@ -19,7 +27,15 @@ FILTERS = [
     AnchorAL(anchors="entropy", index="ivf"),
     SEALS(RandSub(max_subpool=200)),
 ]
-STRATEGIES = [Entropy(), RandomSampling()]
+STRATEGIES = [
+    Entropy(),
+    LeastConfidence(),
+    Margin(),
+    BADGE(),
+    REAL(n_clusters=10),
+    CartographyAL(),
+    RandomSampling(),
+]
 
 
 def around(pool_filter, strategy):
