@@ -34,7 +34,7 @@ class PoolFilter(MetaEstimatorMixin, QueryStrategy):
     @property
     def reads(self):
         """What the filter and the strategy inside read of the classifier."""
-        return self.filter_reads | self._inner().reads
+        return self.filter_reads | super().reads
 
     @property
     def draws_from_pool(self):
@@ -45,12 +45,11 @@ class PoolFilter(MetaEstimatorMixin, QueryStrategy):
     def _select(self, view, n_queries):
         """Sorted positions of the rows that the inner strategy sees."""
 
-    def _check_parameters(self):
-        super()._check_parameters()
-        self._inner()._check_parameters()
-
     def _inner(self):
         return default_strategy() if self.strategy is None else self.strategy
+
+    def _inside(self):
+        return (self._inner(),)
 
     def _represent(self, view):
         return self._inner()._represent(view)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from skal._pool_memory import PoolMemory
-from skal.exceptions import MissingCapabilityError
+from skal.exceptions import MissingCapabilityError, NotQueryableError
 from skal.utils._capabilities import (
     CAPABILITIES,
     compute_outputs,
@@ -138,6 +138,12 @@ class _Look:
         return self._found[name]
 
     def _compute(self, name):
+        if self.estimator is None:
+            raise NotQueryableError(
+                f"{name!r} of a fitted classifier is read, and there is none. Name in "
+                "`reads` of the strategy all that it reads; before any label exists, "
+                "query with one that reads nothing, such as RandomSampling."
+            )
         wanted = (self._reads | {name}) - set(self._found)
         with self.log.timed("look"):
             return compute_outputs(
@@ -277,6 +283,38 @@ class PoolView(_Look):
         view.depth = self.depth + 1
         view._X, view._found = None, {}
         view._parent = (self, rows)
+        return view
+
+    def seen_by(self, estimator, reads):
+        """Show the same rows, and the same labelled rows, to another classifier.
+
+        Parameters
+        ----------
+        estimator : fitted classifier
+            Takes the place of the view's own.
+        reads : Reads
+            What will be read of it.
+
+        Returns
+        -------
+        view : PoolView
+            In which nothing is computed yet.
+        """
+        labeled, classes = self.labeled, self.classes
+        view = PoolView(
+            self.pool,
+            self.rows,
+            estimator=estimator,
+            classes=estimator.classes_ if classes is None else classes,
+            labeled=(labeled.X, labeled.y, labeled.rounds),
+            encoder=self.encoder,
+            seed=self.seed,
+            round_=self.round,
+            memory=self.memory,
+            reads=reads,
+        )
+        view.depth, view.log = self.depth + 1, self.log
+        view.labeled.log = self.log
         return view
 
     def _compute(self, name):

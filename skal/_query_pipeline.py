@@ -56,7 +56,7 @@ class QueryPipeline(QueryStrategy, BaseComposition):
     @property
     def reads(self):
         """What the steps read of the classifier, together."""
-        reads = self._last().reads
+        reads = super().reads
         for pool_filter in self._filters():
             reads = reads | pool_filter.filter_reads
         return reads
@@ -135,6 +135,9 @@ class QueryPipeline(QueryStrategy, BaseComposition):
 
     def _last(self):
         return self.steps[-1][1]
+
+    def _inside(self):
+        return (self._last(),)
 
     def _check_parameters(self):
         self._check_steps()

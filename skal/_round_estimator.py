@@ -6,18 +6,10 @@
 import copy
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
-from sklearn.utils import Bunch
-from sklearn.utils.validation import has_fit_parameter
 
-from skal.exceptions import SingleClassWarning
-from skal.utils._capabilities import transforming_steps
+from skal._fresh_estimator import fresh_estimator, offered
 from skal.utils._interrupt import reraise_interrupt
 from skal.utils._random import seed_nested, stream
-from skal.utils._rows import is_column, num_rows, take_rows
-from skal.utils._warnings import warn
 
 
 def fit_round(learner, pool=None, pool_rows=None):
@@ -38,32 +30,17 @@ def fit_round(learner, pool=None, pool_rows=None):
 
 
 def next_estimator(learner):
-    """A clone of the learner's estimator, told the classes and seeded for this round.
+    """The learner's estimator, afresh and seeded for this round.
 
-    A frozen estimator comes back as it is, one with ``warm_start=True`` as a copy of
-    the previous round's (unless a class is new to it). Where the labelled set has one
-    class and the estimator cannot be told the others, a constant classifier stands in.
+    One with ``warm_start=True`` comes as a copy of the previous round's, unless a class
+    is new to it.
     """
     template = learner.estimator
-    if isinstance(template, FrozenEstimator):
-        return template
     rng = stream(learner._seed, learner._round - 1)
     labels = np.unique(learner._labeled.y)
     if _goes_on(template, getattr(learner, "estimator_", None), labels):
         return seed_nested(copy.deepcopy(learner.estimator_), rng, like=template)
-    estimator = clone(template)
-    params = estimator.get_params(deep=False)
-    if "classes" in params and len(learner.classes_) > 1:
-        if params["classes"] is None:
-            estimator.set_params(classes=learner.classes_)
-    elif len(labels) == 1:
-        warn(
-            f"The labelled set has one class, {labels.tolist()[0]!r}: until another "
-            "one comes in, a constant classifier stands in.",
-            SingleClassWarning,
-        )
-        estimator = constant_like(estimator)
-    return seed_nested(estimator, rng)
+    return fresh_estimator(template, labels, learner.classes_, rng)
 
 
 def _goes_on(template, earlier, labels):
@@ -73,52 +50,3 @@ def _goes_on(template, earlier, labels):
         and type(earlier) is type(template)
         and np.isin(labels, earlier.classes_).all()
     )
-
-
-def offered(estimator, pool, pool_rows, round_):
-    """What the learner offers to a `fit` that has a parameter of that name."""
-    offers = {}
-    if has_fit_parameter(estimator, "X_unlabeled"):
-        whole = pool_rows is None
-        offers["X_unlabeled"] = pool if whole else take_rows(pool, pool_rows)
-    if has_fit_parameter(estimator, "n_rounds"):
-        offers["n_rounds"] = round_
-    return offers
-
-
-class ConstantClassifier(ClassifierMixin, BaseEstimator):
-    """Predict the one class there is, with probability 1.
-
-    Attributes
-    ----------
-    classes_ : ndarray of shape (1,)
-    training_dynamics_ : Bunch
-        One epoch in which every row was predicted right, with probability 1.
-    """
-
-    def fit(self, X, y):
-        """Note the class; X is not read."""
-        self.classes_ = np.unique(y)
-        right = np.ones((1, len(y)))
-        self.training_dynamics_ = Bunch(gold_proba=right, correct=right > 0)
-        return self
-
-    def predict(self, X):
-        """The class, once per row."""
-        return np.repeat(self.classes_, num_rows(X))
-
-    def embed(self, X):
-        """X itself; of texts zeros, of shape (n, 1): all alike."""
-        return np.zeros((num_rows(X), 1)) if is_column(X) else X
-
-    def predict_proba(self, X):
-        """Ones, of shape (n, 1)."""
-        return np.ones((num_rows(X), 1))
-
-
-def constant_like(estimator):
-    """A constant classifier, behind the steps of a pipeline if it is one."""
-    if isinstance(estimator, Pipeline) and transforming_steps(estimator):
-        steps = transforming_steps(estimator)
-        return Pipeline([*steps, ("constant", ConstantClassifier())])
-    return ConstantClassifier()

@@ -8,7 +8,7 @@ from tqdm.auto import tqdm
 
 from skal._labeled_set import LabeledSet
 from skal._round_estimator import fit_round
-from skal._strategy import check_readable, query_view
+from skal._strategy import check_readable, query_view, read_once_fitted
 from skal.strategies import RandomSampling
 from skal.utils._random import stream
 from skal.utils._rows import num_rows, take_rows
@@ -29,16 +29,19 @@ def run_rounds(learner, X, y, ids, params):
             still_open[rows] = False
             bought = _buy(X, y, ids, params, rows, learner._round)
             learner._record(bought)
-            with log.timed("fit"):
-                fit_round(learner, X, np.flatnonzero(still_open))
+            left = np.flatnonzero(still_open)
+            over = _why_over(learner, len(left))
+            if over or _reads_its_model(learner):
+                with log.timed("fit"):
+                    fit_round(learner, X, left)
             learner.rounds_.append(_entry(learner, rows, log))
             bar.update(len(rows))
-            view = learner._view(X, np.flatnonzero(still_open))
-            learner.termination_condition_ = _why_stop(learner, view)
+            view = learner._view(X, left)
+            learner.termination_condition_ = over or _why_stop(learner, view)
             if learner.termination_condition_ is not None:
                 break
-            left = min(learner.budget - len(learner._labeled), len(view))
-            rows, log = learner._pick(view, min(learner.n_queries, left)), view.log
+            size = min(learner.n_queries, learner.budget - len(learner._labeled))
+            rows, log = learner._pick(view, min(size, len(view))), view.log
     learner.n_rounds_ = len(learner.rounds_) - 1
 
 
@@ -119,11 +122,22 @@ def _entry(learner, rows, log):
     }
 
 
-def _why_stop(learner, view):
+def _why_over(learner, n_left):
     if len(learner._labeled) >= learner.budget:
         return "budget"
-    if len(view) == 0:
-        return "pool"
-    if learner.stopping is not None and learner.stopping(view):
-        return "stopping"
-    return None
+    return None if n_left else "pool"
+
+
+def _why_stop(learner, view):
+    stops = learner.stopping is not None and learner.stopping(view)
+    return "stopping" if stops else None
+
+
+def _reads_its_model(learner):
+    """Whether anything looks at the model of a round that is not the last."""
+    return bool(
+        read_once_fitted(learner._strategy())
+        or learner.stopping is not None
+        or learner.keep_estimators
+        or getattr(learner.estimator, "warm_start", False)
+    )

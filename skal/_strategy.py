@@ -3,6 +3,8 @@
 
 """The base of every strategy: a transformer that can also query."""
 
+import functools
+import operator
 from abc import abstractmethod
 
 import numpy as np
@@ -64,7 +66,9 @@ class QueryStrategy(TransformerMixin, BaseEstimator):
     @property
     def reads(self):
         """What the strategy reads of the classifier, a :class:`Reads`."""
-        return Reads()
+        return functools.reduce(
+            operator.or_, (s.reads for s in self._inside()), Reads()
+        )
 
     def fit(self, X, y=None, estimator=None):
         """Remember the labelled set and the classifier.
@@ -138,9 +142,20 @@ class QueryStrategy(TransformerMixin, BaseEstimator):
     def _query(self, view, n_queries):
         """Positions in the view; `1 <= n_queries <= len(view)`."""
 
+    def _inside(self):
+        """The strategies inside, which may themselves have some inside."""
+        return ()
+
     def _check_parameters(self):
         """Validate the parameters, and those of strategies inside."""
         self._validate_params()
+        for strategy in self._inside():
+            strategy._check_parameters()
+
+    def _check_own_classifiers(self, X):
+        """Refuse, before any work, a classifier of its own that lacks what it reads."""
+        for strategy in self._inside():
+            strategy._check_own_classifiers(X)
 
     def _view(self, X):
         check_is_fitted(self)
@@ -185,8 +200,9 @@ def check_readable(strategy, fitted, template, X):
     `fitted` is None before the first fit; `template` is asked for what a classifier
     offers without being fitted.
     """
+    strategy._check_own_classifiers(X)
     name = type(strategy).__name__
-    outputs = (strategy.reads.pool | strategy.reads.labeled) - {"encoding"}
+    outputs = read_once_fitted(strategy)
     if outputs and fitted is None:
         raise NotQueryableError(
             f"{name} reads {sorted(outputs)} of a fitted classifier and there is none "
@@ -202,6 +218,11 @@ def check_readable(strategy, fitted, template, X):
         )
     if needs_encoder(strategy, X):
         check_provides(name, template, {"encoding"}, X)
+
+
+def read_once_fitted(strategy):
+    """What the strategy reads of a classifier that only a fitted one has."""
+    return (strategy.reads.pool | strategy.reads.labeled) - {"encoding"}
 
 
 def _neither_texts_nor_vectors(X):
