@@ -6,14 +6,13 @@
 from abc import abstractmethod
 
 import numpy as np
-from sklearn.base import MetaEstimatorMixin
 
 from skal._pool_view import Reads
-from skal._strategy import QueryStrategy, query_view
+from skal._strategy import WrapperStrategy, query_view
 from skal.utils._arrays import check_picks
 
 
-class PoolFilter(MetaEstimatorMixin, QueryStrategy):
+class PoolFilter(WrapperStrategy):
     """Base of the filters: which rows the strategy inside gets to see.
 
     A filter is a strategy itself, so filters nest: the outer one narrows the pool for
@@ -39,30 +38,14 @@ class PoolFilter(MetaEstimatorMixin, QueryStrategy):
     @property
     def draws_from_pool(self):
         """Whether the filter or the strategy inside draws rows by their positions."""
-        return self.filter_draws or self._inner().draws_from_pool
+        return self.filter_draws or super().draws_from_pool
 
     @abstractmethod
     def _select(self, view, n_queries):
         """Sorted positions of the rows that the inner strategy sees."""
 
-    def _inner(self):
-        return default_strategy() if self.strategy is None else self.strategy
-
-    def _inside(self):
-        return (self._inner(),)
-
-    def _represent(self, view):
-        return self._inner()._represent(view)
-
     def _query(self, view, n_queries):
         return query_through([self], self._inner(), view, n_queries)
-
-
-def default_strategy():
-    """What `strategy=None` means everywhere."""
-    from skal.strategies import Entropy
-
-    return Entropy()
 
 
 def query_through(filters, strategy, view, n_queries):

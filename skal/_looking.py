@@ -5,10 +5,9 @@
 
 from sklearn.frozen import FrozenEstimator
 
-from skal._filter import default_strategy
 from skal._pool_memory import PoolMemory
 from skal._pool_view import PoolView
-from skal._strategy import needs_encoder, query_view
+from skal._strategy import default_strategy, needs_encoder, query_view
 from skal.utils._capabilities import last_step
 from skal.utils._random import draw_seed, peek_seed
 

@@ -5,6 +5,7 @@
 
 from skal._filter import PoolFilter, query_through
 from skal._strategy import QueryStrategy
+from skal.utils._naming import name_parts
 from skal.utils._sklearn import BaseComposition
 
 
@@ -202,11 +203,4 @@ def make_query_pipeline(*steps):
     >>> list(pipeline.named_steps)
     ['randsub', 'anchoral', 'entropy']
     """
-    names = [
-        step if isinstance(step, str) else type(step).__name__.lower() for step in steps
-    ]
-    for name in {name for name in names if names.count(name) > 1}:
-        same = [i for i, other in enumerate(names) if other == name]
-        for number, i in enumerate(same, start=1):
-            names[i] = f"{name}-{number}"
-    return QueryPipeline(list(zip(names, steps, strict=True)))
+    return QueryPipeline(name_parts(steps))

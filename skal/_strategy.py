@@ -8,7 +8,7 @@ import operator
 from abc import abstractmethod
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -246,6 +246,40 @@ def query_view(strategy, view, n_queries):
     picked = strategy._query(view, n_queries)
     name = f"_query of {type(strategy).__name__}"
     return check_picks(picked, len(view), n_queries, name)
+
+
+def query_part(strategy, view, rows, n_queries):
+    """The strategy's picks among some rows of a view, as positions in the view."""
+    if n_queries == 0:
+        return np.empty(0, dtype=np.int64)
+    if len(rows) == len(view):
+        return query_view(strategy, view, n_queries)
+    return rows[query_view(strategy, view.take(rows), n_queries)]
+
+
+def default_strategy():
+    """What `strategy=None` means everywhere."""
+    from skal.strategies import Entropy
+
+    return Entropy()
+
+
+class WrapperStrategy(MetaEstimatorMixin, QueryStrategy):
+    """Base of the strategies around one other, their parameter `strategy`."""
+
+    @property
+    def draws_from_pool(self):
+        """Whether the strategy inside draws rows by their positions in the pool."""
+        return self._inner().draws_from_pool
+
+    def _inner(self):
+        return default_strategy() if self.strategy is None else self.strategy
+
+    def _inside(self):
+        return (self._inner(),)
+
+    def _represent(self, view):
+        return self._inner()._represent(view)
 
 
 class ScoreStrategy(QueryStrategy):

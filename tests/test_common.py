@@ -14,10 +14,14 @@ from skal.strategies import (
     BADGE,
     REAL,
     CartographyAL,
+    ClassBalanced,
+    Combine,
     Entropy,
     LeastConfidence,
     Margin,
+    PowerSampling,
     RandomSampling,
+    ViaProxy,
 )
 from skal.text import DenseClassifier
 from skal.utils.estimator_checks import check_query_strategy
@@ -41,6 +45,10 @@ class LeastConfidenceOfLogisticRegression(FitsItsClassifier, LeastConfidence):
 
 class MarginOfLogisticRegression(FitsItsClassifier, Margin):
     """Margin with a classifier of its own."""
+
+
+class ClassBalancedOfLogisticRegression(FitsItsClassifier, ClassBalanced):
+    """Balanced batches with a classifier of its own."""
 
 
 class AnchorALOfLogisticRegression(FitsItsClassifier, AnchorAL):
@@ -91,6 +99,10 @@ ESTIMATORS = [
     SEALS(RandomSampling(random_state=0), n_neighbors=3),
     SEALSOfLogisticRegression(n_neighbors=3),
     RandomSampling(random_state=0),
+    ViaProxy(Entropy(), LogisticRegression()),
+    Combine([RandomSampling(random_state=0), RandomSampling(random_state=1)]),
+    PowerSampling(RandomSampling(random_state=0), random_state=0),
+    ClassBalancedOfLogisticRegression(),
     RandSub(RandomSampling(random_state=0), max_subpool=5, random_state=0),
     QueryPipeline(
         [
@@ -169,9 +181,19 @@ STRATEGIES = [
         for compat in (None, "reference")
     ),
     RandSub(REAL(random_state=0), max_subpool=30, random_state=0),
+    ViaProxy(BADGE(random_state=0), LogisticRegression()),
+    ViaProxy(AnchorAL(n_neighbors=5, random_state=0), LogisticRegression()),
+    Combine([Entropy(), RandomSampling(random_state=0)], shares=[2, 1]),
+    Combine([AnchorAL(random_state=0), ClassBalanced(Margin())]),
+    PowerSampling(Margin(), random_state=0),
+    PowerSampling(kind="softrank", beta=2, random_state=0),
+    ClassBalanced(),
+    ClassBalanced(BADGE(random_state=0)),
 ]
 
 
+# A proxy that sees one class is replaced by a constant, with a warning.
+@pytest.mark.filterwarnings("ignore::skal.exceptions.SingleClassWarning")
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=repr)
 def test_strategies_keep_their_promises_on_vectors(strategy):
     check_query_strategy(strategy)

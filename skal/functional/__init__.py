@@ -10,11 +10,15 @@ from skal.functional._gradient import badge, gradient_embedding
 from skal.functional._pseudo_errors import allocate_budget, pseudo_errors
 from skal.functional._ranking import top_rows
 from skal.functional._sampling import random_rows
+from skal.functional._shares import allocate_evenly, allocate_shares
+from skal.functional._stochastic import perturbed_scores
 from skal.functional._surprisal import surprisal_embedding
 from skal.functional._uncertainty import entropy, least_confidence, margin
 
 __all__ = [
     "allocate_budget",
+    "allocate_evenly",
+    "allocate_shares",
     "anchor_subpool",
     "badge",
     "data_map",
@@ -23,6 +27,7 @@ __all__ = [
     "k_means",
     "least_confidence",
     "margin",
+    "perturbed_scores",
     "pseudo_errors",
     "random_rows",
     "spread_anchors",
