@@ -114,5 +114,5 @@ class KeepsLabeledSet:
         if ids is not None:
             ids = check_ids(ids, n_rows)
             done = self._known_ids() | getattr(self, "_skipped", frozenset())
-            closed |= np.fromiter((id_ in done for id_ in ids), bool, count=n_rows)
+            closed |= np.fromiter(map(done.__contains__, ids), bool, count=n_rows)
         return np.flatnonzero(~closed)

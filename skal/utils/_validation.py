@@ -231,12 +231,15 @@ def warn_if_more_than_left(n_queries, n_left):
 def check_ids(ids, n_rows, name="ids"):
     """ids as a list of unique hashable values, one per row."""
     check_not_bare_string(ids, name)
-    ids = [_unboxed(id_) for id_ in to_list(ids)]
+    ids = to_list(ids)
+    is_plain = set(map(type, ids)) <= {int, str}
+    if not is_plain:
+        ids = [_unboxed(id_) for id_ in ids]
     if len(ids) != n_rows:
         raise ValueError(
             f"{name} must hold one id per row. Got {len(ids)} ids for {n_rows} rows."
         )
-    missing = [row for row, id_ in enumerate(ids) if _is_missing(id_)]
+    missing = [] if is_plain else [i for i, id_ in enumerate(ids) if _is_missing(id_)]
     if missing:
         raise ValueError(
             f"{name} must name every row. The id of row {missing[0]} is missing."

@@ -3,6 +3,8 @@
 
 """Every filter around every strategy, with a pretrained BERT on TREC."""
 
+import itertools
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -19,14 +21,7 @@ from skal.strategies import (
     RandomSampling,
 )
 
-FILTERS = [
-    RandSub(max_subpool=500),
-    SEALS(n_neighbors=10),
-    SEALS(n_neighbors=10, index="hnsw"),
-    AnchorAL(),
-    AnchorAL(anchors="entropy", index="ivf"),
-    SEALS(RandSub(max_subpool=200)),
-]
+FILTERS = [RandSub(max_subpool=500), SEALS(n_neighbors=10), AnchorAL()]
 STRATEGIES = [
     Entropy(),
     LeastConfidence(),
@@ -35,6 +30,16 @@ STRATEGIES = [
     REAL(n_clusters=10),
     CartographyAL(),
     RandomSampling(),
+]
+# Other ways to search and to nest.
+OTHERS = [
+    SEALS(n_neighbors=10, index="hnsw"),
+    AnchorAL(anchors="entropy", index="ivf"),
+    SEALS(RandSub(max_subpool=200)),
+]
+CASES = [
+    *itertools.product(FILTERS, STRATEGIES),
+    *((pool_filter, Entropy()) for pool_filter in OTHERS),
 ]
 
 
@@ -45,12 +50,11 @@ def around(pool_filter, strategy):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("strategy", STRATEGIES, ids=repr)
-@pytest.mark.parametrize("pool_filter", FILTERS, ids=repr)
+@pytest.mark.parametrize(("pool_filter", "strategy"), CASES, ids=repr)
 def test_five_rounds_on_trec(tiny_bert, trec, pool_filter, strategy):
     X, y, X_test, y_test = trec
     classifier = TransformerClassifier(
-        tiny_bert, lr=5e-4, max_epochs=3, min_steps=30, max_length=64
+        tiny_bert, lr=5e-4, max_epochs=10, min_steps=100, max_length=32
     )
     learner = ActiveLearner(
         classifier,
