@@ -56,7 +56,7 @@ def query_through(filters, strategy, view, n_queries):
             kept = pool_filter._select(view, n_queries)
         name = f"_select of {type(pool_filter).__name__}"
         kept = np.sort(check_picks(kept, len(view), n_queries, name, exactly=False))
-        view.log.subpool_sizes.append(len(kept))
         rows, view = rows[kept], view.take(kept)
+        view.log.subpool = view.rows
     with view.log.timed("select"):
         return rows[query_view(strategy, view, n_queries)]

@@ -388,5 +388,6 @@ class ActiveLearner(
 
     def __getstate__(self):
         state = dict(super().__getstate__())
-        state.pop("_memory", None)
+        for name in ("_memory", "_log"):  # of a query, not of the model
+            state.pop(name, None)
         return state

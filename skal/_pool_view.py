@@ -74,10 +74,13 @@ class Reads:
 
 @dataclass
 class QueryLog:
-    """Seconds by kind of work, and the sizes of the subpools, of one query."""
+    """Seconds by kind of work of one query, and what it showed the strategy.
+
+    `subpool` holds positions in the pool, of what the last filter left; None without.
+    """
 
     seconds: dict = field(default_factory=dict)
-    subpool_sizes: list = field(default_factory=list)
+    subpool: np.ndarray | None = None
     _inner: float = 0.0
 
     @contextlib.contextmanager
@@ -92,6 +95,11 @@ class QueryLog:
             own = elapsed - self._inner
             self.seconds[kind] = self.seconds.get(kind, 0.0) + own
             self._inner = outer + elapsed
+
+    @property
+    def n_subpool(self):
+        """How many rows the strategy saw; None where there is no filter."""
+        return None if self.subpool is None else len(self.subpool)
 
 
 class _Look:

@@ -117,7 +117,7 @@ def _entry(learner, rows, log):
         "round": len(learner.rounds_),
         "rows": rows,
         "n_labeled": len(learner._labeled),
-        "n_subpool": log.subpool_sizes[-1] if log.subpool_sizes else None,
+        "n_subpool": log.n_subpool,
         "seconds": dict(log.seconds),
     }
 

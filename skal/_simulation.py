@@ -24,6 +24,7 @@ from skal._strategy import QueryStrategy
 from skal.strategies import RandomSampling
 from skal.utils._sklearn import Interval, validate_parameter_constraints
 
+_LISTS = ("subpool_counts", "rows")  # columns with several numbers in an entry
 _CONSTRAINTS = {
     "learners": [ActiveLearner, dict],
     "datasets": "no_validation",
@@ -127,6 +128,9 @@ def simulate(
             The score; with several scorers ``test_<name>`` for each.
         fit_time, score_time, encode_time, filter_time, look_time, select_time : float
             Seconds of the refit, the scoring, and the parts of the query.
+        subpool_counts : object
+            How many rows of each class of the data set, sorted, the strategy saw: an
+            array of int64, empty where there is no filter.
         rows : object
             The positions that were asked for in this round, an array of int64.
 
@@ -284,21 +288,25 @@ def _check_seeds(seeds):
 
 
 def _table(lines):
-    columns = {name: [line[name] for line in lines] for name in lines[0]}
-    rows = np.empty(len(lines), dtype=object)
-    rows[:] = [np.array(picked, dtype=np.int64) for picked in columns["rows"]]
-    subpools = np.array(columns["n_subpool"], dtype=np.float64)
-    columns = {
-        name: np.array(values) for name, values in columns.items() if name != "rows"
-    }
-    return Bunch(**columns | {"n_subpool": subpools, "rows": rows})
+    return Bunch(
+        **{name: _column(name, [line[name] for line in lines]) for name in lines[0]}
+    )
+
+
+def _column(name, values):
+    if name not in _LISTS:
+        return np.array(values, dtype=np.float64 if name == "n_subpool" else None)
+    column = np.empty(len(values), dtype=object)
+    column[:] = [np.array(numbers, dtype=np.int64) for numbers in values]
+    return column
 
 
 def _to_csv(lines):
-    """The table as CSV, the rows asked for with spaces between them."""
+    """The table as CSV, the numbers of a list with spaces between them."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, fieldnames=list(lines[0]))
     writer.writeheader()
     for line in lines:
-        writer.writerow({**line, "rows": " ".join(map(str, line["rows"]))})
+        lists = {name: " ".join(map(str, line[name])) for name in _LISTS}
+        writer.writerow(line | lists)
     return text.getvalue().encode()

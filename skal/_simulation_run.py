@@ -90,10 +90,12 @@ def rounds(learner, data, seed, *, n_rounds, n_queries, initial, scoring, oracle
         As in :func:`~skal.simulate`.
     """
     X, y, X_test, y_test = data
-    learner = _prepared(learner, np.concatenate([y, y_test]), seed)
+    labels = np.concatenate([y, y_test])
+    learner = _prepared(learner, labels, seed)
     scorer = check_scoring(learner, scoring=scoring)
     n_queries = learner.n_queries if n_queries is None else n_queries
     ids = range(len(y))
+    codes = np.unique(labels, return_inverse=True)[1]
     is_open = np.ones(len(y), dtype=bool)
     rows, log = _initial_rows(initial, X, y, seed)
     for round_ in range(n_rounds + 1):
@@ -114,7 +116,8 @@ def rounds(learner, data, seed, *, n_rounds, n_queries, initial, scoring, oracle
         _check_labeled(learner)
         with log.timed("score"):
             scores = _scores(scorer(learner, X_test, y_test))
-        yield _line(learner, round_, rows, scores, log)
+        seen = _class_counts(codes, log.subpool)
+        yield _line(learner, round_, rows, scores, log, seen)
 
 
 def _prepared(learner, labels, seed):
@@ -158,13 +161,21 @@ def _scores(scores):
     return {f"test_{name}": float(value) for name, value in scores.items()}
 
 
-def _line(learner, round_, rows, scores, log):
+def _class_counts(codes, rows):
+    """How many of the rows are of each class; an empty list where rows is None."""
+    if rows is None:
+        return []
+    return np.bincount(codes[rows], minlength=codes.max() + 1).tolist()
+
+
+def _line(learner, round_, rows, scores, log, class_counts):
     seconds = {f"{kind}_time": log.seconds.get(kind, 0.0) for kind in KINDS}
     return {
         "round": round_,
         "n_labeled": len(learner.y_labeled_),
-        "n_subpool": log.subpool_sizes[-1] if log.subpool_sizes else None,
+        "n_subpool": log.n_subpool,
         **scores,
         **seconds,
+        "subpool_counts": class_counts,
         "rows": rows.tolist(),
     }

@@ -23,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler
 from sklearn.utils import Bunch
 
-from skal import ActiveLearner, NoisyOracle, simulate
+from skal import ActiveLearner, NoisyOracle, PoolFilter, simulate
 from skal.filters import AnchorAL, RandSub
 from skal.strategies import Entropy, RandomSampling
 
@@ -54,8 +54,8 @@ def same(first, second):
     """Whether two tables are the same but for the seconds."""
     assert list(first) == list(second)
     for name in first:
-        if name == "rows":
-            assert [list(rows) for rows in first.rows] == [*map(list, second.rows)]
+        if name in ("subpool_counts", "rows"):
+            assert [*map(list, first[name])] == [*map(list, second[name])]
         elif not name.endswith("_time"):
             np.testing.assert_array_equal(first[name], second[name])
     return True
@@ -108,6 +108,53 @@ def test_a_run_is_that_of_a_learner_with_a_budget(data, name, initial):
     assert table.test_score.tolist() == scores
 
 
+class Drops(PoolFilter):
+    """Keeps the rows whose first feature is not this."""
+
+    def __init__(self, strategy=None, value=0):
+        self.strategy = strategy
+        self.value = value
+
+    def _select(self, view, n_queries):
+        return np.flatnonzero(view.X[:, 0] != self.value)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "kept"),
+    [
+        (Entropy(), []),
+        (RandSub(), [0, 1, 2]),
+        (Drops(value=1), [0, 2]),
+        (Drops(Drops(value=2), value=0), [1]),
+    ],
+    ids=["none", "all", "one", "nested"],
+)
+def test_the_classes_in_the_subpool_are_counted(tmp_path, strategy, kept):
+    codes = np.random.RandomState(0).permutation(np.repeat([0, 1, 2], [25, 20, 15]))
+    X, y = codes[:, None].astype(float), np.array(["a", "b", "c"])[codes]
+    table = simulate(
+        ActiveLearner(LogisticRegression(), strategy, n_queries=5),
+        (X, y, [[0.0], [3.0]], ["a", "not in the pool"]),
+        n_rounds=2,
+        initial={"a": 5, "b": 5, "c": 5},
+        seeds=1,
+        folder=tmp_path,
+    )
+    expected, shown = [[]], np.isin(codes, kept)
+    for rows in table.rows[:-1]:
+        shown[rows] = False
+        counts = np.bincount(codes[shown], minlength=4).tolist()
+        expected.append(counts if kept else [])
+    assert [counts.tolist() for counts in table.subpool_counts] == expected
+    assert [sum(counts) for counts in expected] == np.nan_to_num(
+        table.n_subpool
+    ).tolist()
+    lines = pd.read_json(tmp_path / "table.jsonl", lines=True)
+    assert lines["subpool_counts"].tolist() == expected
+    cells = pd.read_csv(tmp_path / "table.csv", keep_default_na=False)
+    assert cells["subpool_counts"].tolist() == [" ".join(map(str, c)) for c in expected]
+
+
 def test_all_learners_begin_with_the_same_rows(table):
     frame = one_run(table, round=0)
     for seed in range(2):
@@ -137,6 +184,7 @@ def test_labels_not_bought_decide_nothing(data):
     shuffled[others] = np.random.RandomState(0).permutation(y[others])
     assert not np.array_equal(y, shuffled)
     again = simulate(learner, (X, shuffled, *test), **SHORT | {"seeds": 1})
+    del table["subpool_counts"], again["subpool_counts"]  # counted with all labels
     assert same(table, again)
 
 
