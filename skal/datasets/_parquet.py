@@ -72,7 +72,7 @@ def load_parquet_folder(folder, *, text_column="text", label_column="label"):
 
 
 def _read(path, columns):
-    parquet = _import_parquet()
+    parquet = import_parquet()
     if not path.is_file():
         raise FileNotFoundError(
             "The folder of a data set must hold train.parquet and test.parquet. There "
@@ -83,12 +83,13 @@ def _read(path, columns):
     return [table.column(column).to_pylist() for column in columns]
 
 
-def _import_parquet():
+def import_parquet():
+    """The module, or an error that says what to install."""
     try:
         import pyarrow.parquet
     except ImportError as error:
         raise ModuleNotFoundError(
-            "load_parquet_folder reads files with pyarrow, which is not installed. "
-            "Install it with: pip install 'skal[data]'"
+            "Parquet files are read with pyarrow, which is not installed. Install it "
+            "with: pip install 'skal[data]'"
         ) from error
     return pyarrow.parquet
