@@ -21,8 +21,7 @@ from skal.cli._errors import UsageError
 from skal.cli._means import screen_table, summarize
 from skal.cli._names import NO_FILTER, TFIDF, check_model, make_learner, meant
 from skal.cli._screen import quiet_transformers
-from skal.cli._tables import to_bytes
-from skal.utils._files import write_whole
+from skal.cli._tables import to_bytes, write_file
 
 
 class Plan(NamedTuple):
@@ -163,8 +162,8 @@ def run(plan, dask=None):
             verbose=int(sys.stderr.isatty()),
         )
     means = summarize(table)
-    write_whole(plan.output / "summary.csv", to_bytes(means, ".csv"))
-    write_whole(plan.output / "learning_curves.png", draw_curves(table))
+    write_file(plan.output / "summary.csv", to_bytes(means, ".csv"))
+    write_file(plan.output / "learning_curves.png", draw_curves(table))
     console = Console()
     console.print(screen_table(means))
     files = "table.csv, table.jsonl, summary.csv, learning_curves.png"

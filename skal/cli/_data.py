@@ -37,6 +37,7 @@ def load_data(path, *, test=None, test_share=0.2, text="text", label="label"):
     else:
         train = path
     X, y = _read(train, text, label)
+    _check_several(y, train, label)
     if test is not None:
         X_test, y_test = _read(test, text, label)
         _check_known(set(y_test) - set(y), test, train)
@@ -61,7 +62,7 @@ def _in_folder(folder, split):
         raise UsageError(
             f"A folder must hold one file {split} that ends in {', '.join(READABLE)}. "
             f"{folder} holds {', '.join(path.name for path in found) or 'none'}.",
-            str(folder),
+            folder.name,
         )
     return found[0]
 
@@ -74,12 +75,15 @@ def _read(path, text, label):
             f"{path}, {table.places[labels.index(None)]}: every row must have a label, "
             f"which a comparison hides. Column {label!r} is empty there; drop the row."
         )
+    return texts, labels
+
+
+def _check_several(labels, path, label):
     if len(set(labels)) < 2:
         raise ValueError(
             f"{path}: there must be at least two labels to tell apart. Column "
             f"{label!r} holds {labels[0]!r} only."
         )
-    return texts, labels
 
 
 def _check_known(unseen, test, train):

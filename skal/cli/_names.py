@@ -78,33 +78,38 @@ def make_classifier(model, folder=Path()):
     -------
     classifier
     """
-    from skal import TransformerClassifier
-
     name, params = _split(model, "model")
-    if _plain(name) == TFIDF:
-        classifier = _tfidf_classifier()
-    elif name == BOX:
-        classifier = TransformerClassifier(BOX, lr=1e-3)
-    else:
-        path = folder / name
-        checkpoint = str(path.resolve()) if path.is_dir() else name
-        classifier = TransformerClassifier(checkpoint)
+    classifier = _transformer(name, folder) if is_transformer(model) else _tfidf()
     _check_parameters(name, params, classifier.get_params())
     classifier.set_params(**params)
     _check_values(classifier._validate_params, name, params)
     return classifier
 
 
+def is_transformer(model):
+    """Whether a model takes torch and transformers, which are slow to import."""
+    return _plain(_name_of(model)) != TFIDF
+
+
 def check_model(model, folder=Path()):
     """Refuse a checkpoint that is not there before any other work is done."""
-    from skal.text import SentenceEncoder
-
     classifier = make_classifier(model, folder)
-    if "model" in classifier.get_params():
+    if is_transformer(model):
+        from skal.text import SentenceEncoder
+
         SentenceEncoder(classifier.model).fit()
 
 
-def _tfidf_classifier():
+def _transformer(name, folder):
+    from skal import TransformerClassifier
+
+    if name == BOX:
+        return TransformerClassifier(BOX, lr=1e-3)
+    path = folder / name
+    return TransformerClassifier(str(path.resolve()) if path.is_dir() else name)
+
+
+def _tfidf():
     """Logistic regression on TF-IDF.
 
     The singular vectors give strategies that compare rows something dense to read. For
@@ -131,7 +136,7 @@ def _encoder_for(model, filter_):
 
     kind = _find(_name_of(filter_), filters, "filter")
     own = isinstance(filter_, dict) and "encoder" in filter_
-    if _plain(_name_of(model)) != TFIDF or own or "encoder" not in _parameters(kind):
+    if is_transformer(model) or own or "encoder" not in _parameters(kind):
         return {}
     vectorizer = TfidfVectorizer(sublinear_tf=True)
     return {"encoder": make_pipeline(vectorizer, LSA(100, random_state=0))}

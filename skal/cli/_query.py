@@ -4,6 +4,7 @@
 """The next batch of a pool in a file."""
 
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,12 +12,17 @@ from sklearn.dummy import DummyClassifier
 
 from skal.cli._answers import as_labels, check_vocabulary, read_answers
 from skal.cli._errors import UsageError
-from skal.cli._names import NO_FILTER, TFIDF, check_model, make_learner
+from skal.cli._names import (
+    NO_FILTER,
+    TFIDF,
+    check_model,
+    is_transformer,
+    make_learner,
+)
 from skal.cli._screen import quiet_transformers
-from skal.cli._tables import WRITABLE, read_table, to_bytes
+from skal.cli._tables import WRITABLE, read_table, to_bytes, write_file
 from skal.exceptions import PoolExhaustedWarning, SingleClassWarning
 from skal.strategies import RandomSampling
-from skal.utils._files import write_whole
 from skal.utils._validation import check_ids
 
 #: What ids are called where the pool has none: the number of the row, from 0.
@@ -85,7 +91,7 @@ def query(
     for file in answers:
         print(file.told())
     answers = as_labels(answers, add_labels)
-    with quiet_transformers():
+    with quiet_transformers() if is_transformer(model) else nullcontext():
         picked = _pick(learner, rows, answers, n_queries, seed, model)
     _write(output, rows, picked, columns)
     print(
@@ -186,4 +192,4 @@ def _write(output, pool, picked, columns):
         columns.text: [pool.texts[row] for row in picked],
         columns.label: [None] * len(picked),
     }
-    write_whole(output, to_bytes(batch, output.suffix.lower()))
+    write_file(output, to_bytes(batch, output.suffix.lower()))

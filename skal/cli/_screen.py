@@ -14,7 +14,6 @@ from rich.console import Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 from rich.table import Table
-from transformers.utils import logging
 
 from skal.cli._summary import outcome
 
@@ -172,6 +171,8 @@ def save_figure(curves, rare, path):
 @contextlib.contextmanager
 def quiet_transformers():
     """Keep transformers from writing over the screen; put it back as it was after."""
+    from transformers.utils import logging
+
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from skal.cli._errors import UsageError
 from skal.cli._names import meant
+from skal.utils._files import write_whole
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _JSON = (".jsonl", ".ndjson")
@@ -74,11 +75,11 @@ def read_table(path):
     """
     path = Path(path)
     if not path.is_file():
-        raise UsageError(f"There is no file {path}.", str(path))
+        raise UsageError(f"There is no file {path}.", path.name)
     ending = path.suffix.lower()
     if ending not in READABLE:
         raise UsageError(
-            f"Files of rows end in {', '.join(READABLE)}. Got {path}.", str(path)
+            f"Files of rows end in {', '.join(READABLE)}. Got {path}.", path.name
         )
     if ending == ".parquet":
         columns, places = _read_parquet(path)
@@ -192,3 +193,15 @@ def to_bytes(columns, ending):
     writer.writerow(columns)
     writer.writerows(rows)
     return text.getvalue().encode()
+
+
+def write_file(path, content):
+    """Write bytes to a file that is there whole or not at all, or say which is not."""
+    try:
+        write_whole(path, content)
+    except OSError as error:
+        raise type(error)(
+            error.errno,
+            f"{path} cannot be written ({error.strerror}). Make room, mend the "
+            "permissions or name another place",
+        ) from error
