@@ -422,6 +422,24 @@ class PoolView(_Look):
             near[encoded.near(vectors[rows], k, index)] = True
         return np.flatnonzero(near if self.rows is None else near[self.rows])
 
+    def encode(self, encoder="auto"):
+        """Encode the rows with the frozen encoder.
+
+        The whole pool object is encoded, once for all queries and filters.
+
+        Parameters
+        ----------
+        encoder : "auto" or transformer, default="auto"
+            As in :class:`~skal.filters.AnchorAL`.
+
+        Returns
+        -------
+        vectors : ndarray of shape (n, d), dtype float32
+            Not normalised here.
+        """
+        vectors = self._encoded(encoder).vectors
+        return vectors if self.rows is None else vectors[self.rows]
+
     def encode_labeled(self, encoder="auto"):
         """Encode the labelled rows with the frozen encoder, each round's together.
 

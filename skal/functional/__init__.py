@@ -5,8 +5,18 @@
 
 from skal.functional._anchors import anchor_subpool, spread_anchors
 from skal.functional._clustering import k_means, top_per_cluster
+from skal.functional._contrast import contrastive_scores
+from skal.functional._coverage import (
+    facility_location,
+    k_center_greedy,
+    nearest_to_centers,
+)
 from skal.functional._dynamics import data_map
-from skal.functional._gradient import badge, gradient_embedding
+from skal.functional._gradient import (
+    badge,
+    expected_gradient_length,
+    gradient_embedding,
+)
 from skal.functional._pseudo_errors import allocate_budget, pseudo_errors
 from skal.functional._ranking import top_rows
 from skal.functional._sampling import random_rows
@@ -21,12 +31,17 @@ __all__ = [
     "allocate_shares",
     "anchor_subpool",
     "badge",
+    "contrastive_scores",
     "data_map",
     "entropy",
+    "expected_gradient_length",
+    "facility_location",
     "gradient_embedding",
+    "k_center_greedy",
     "k_means",
     "least_confidence",
     "margin",
+    "nearest_to_centers",
     "perturbed_scores",
     "pseudo_errors",
     "random_rows",

@@ -18,7 +18,9 @@ _LEAST_SAMPLE, _SAMPLE_PER_CLUSTER = 4096, 16
 _LARGE = 1e15
 
 
-def k_means(embedding, n_clusters, *, max_iter=25, random_state=None):
+def k_means(
+    embedding, n_clusters, *, sample_weight=None, max_iter=25, random_state=None
+):
     """Cluster rows by k-means, Euclidean, seeded by k-means++.
 
     Parameters
@@ -27,6 +29,9 @@ def k_means(embedding, n_clusters, *, max_iter=25, random_state=None):
         Vectors; taken as they are, not normalised.
     n_clusters : int
         Most clusters to make. Rows with fewer distinct vectors give fewer.
+    sample_weight : array-like of shape (n,), default=None
+        How much each row counts, 0 or more. None, or weights that are all zero: all
+        alike. Rows that do not count are still put into a cluster.
     max_iter : int, default=25
         Lloyd iterations.
     random_state : int, RandomState instance or None, default=None
@@ -42,7 +47,8 @@ def k_means(embedding, n_clusters, *, max_iter=25, random_state=None):
     Raises
     ------
     ValueError
-        If the vectors are not finite, there is none, or `n_clusters` is below 1.
+        If the vectors are not finite, there is none, `n_clusters` is below 1, or a
+        weight is negative or not finite.
 
     Notes
     -----
@@ -68,21 +74,40 @@ def k_means(embedding, n_clusters, *, max_iter=25, random_state=None):
     if n_clusters < 1:
         raise ValueError(f"n_clusters must be at least 1. Got {n_clusters}.")
     X, scale = in_range(check_vectors(embedding, "embedding"))
-    seeds = _seeds(X, n_clusters, check_random_state(random_state))
-    centers = _lloyd(X, seeds, max_iter)
+    weight = _check_weight(sample_weight, len(X))
+    seeds = _seeds(X, n_clusters, weight, check_random_state(random_state))
+    centers = _lloyd(X, seeds, weight, max_iter)
     clusters = nearest_center(X, centers)
     used = np.bincount(clusters, minlength=len(centers)) > 0
     return (np.cumsum(used) - 1)[clusters], centers[used] * scale
 
 
-def in_range(X):
-    """X with squares that fit into single precision, and what it was divided by."""
-    if not len(X):
+def _check_weight(sample_weight, n_rows):
+    """Weights of which the largest is 1, in single precision; None if all are alike."""
+    if sample_weight is None:
+        return None
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    if weight.shape != (n_rows,) or not (np.isfinite(weight) & (weight >= 0)).all():
+        raise ValueError(
+            "sample_weight must hold one finite number per row, 0 or more, shape "
+            f"({n_rows},). Got shape {weight.shape}: {weight[:5]}..."
+        )
+    largest = weight.max()
+    return (weight / largest).astype(np.float32) if largest > 0 else None
+
+
+def in_range(*arrays):
+    """Arrays whose squares fit into single precision, and what they were divided by.
+
+    That is a power of two, so that nothing is rounded.
+    """
+    if not len(arrays[0]):
         raise ValueError("There are no rows to cluster. Pass at least one.")
-    longest = max(X.max(), -X.min())
+    longest = max(max(X.max(), -X.min()) for X in arrays if X.size)
     if longest == 0 or 1 / _LARGE < longest < _LARGE:
-        return X, np.float32(1)
-    return X / longest, longest
+        return *arrays, np.float32(1)
+    scale = np.ldexp(np.float32(1), np.frexp(longest)[1] - 1)
+    return *(X / scale for X in arrays), scale
 
 
 def nearest_center(X, centers):
@@ -95,18 +120,23 @@ def nearest_center(X, centers):
     return clusters
 
 
-def _seeds(X, n_clusters, rng):
+def _seeds(X, n_clusters, weight, rng):
     """Distinct rows to start from; fewer than `n_clusters` if the sample has fewer."""
     size = max(_LEAST_SAMPLE, _SAMPLE_PER_CLUSTER * n_clusters)
+    if weight is not None:
+        X, weight = X[weight > 0], weight[weight > 0]
     if size < len(X):
-        X = X[np.sort(rng.choice(len(X), size, replace=False))]
+        rows = np.sort(rng.choice(len(X), size, replace=False))
+        X, weight = X[rows], None if weight is None else weight[rows]
     # In double precision: the seeding converts single precision anew for every draw.
     wide = X.astype(np.float64)
-    _, rows = kmeans_plusplus(wide, min(n_clusters, len(X)), random_state=rng)
+    _, rows = kmeans_plusplus(
+        wide, min(n_clusters, len(X)), sample_weight=weight, random_state=rng
+    )
     return np.unique(X[rows], axis=0)
 
 
-def _lloyd(X, centers, max_iter):
+def _lloyd(X, centers, weight, max_iter):
     with warnings.catch_warnings():
         # faiss 1.9 reads a private module of numpy.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -115,7 +145,7 @@ def _lloyd(X, centers, max_iter):
     # Every row takes part, and there are never too few for faiss's liking.
     every_row = {"min_points_per_centroid": 1, "max_points_per_centroid": len(X)}
     run = faiss.Kmeans(X.shape[1], len(centers), niter=max_iter, **every_row)
-    run.train(X, init_centroids=centers)
+    run.train(X, weights=weight, init_centroids=centers)
     return run.centroids
 
 

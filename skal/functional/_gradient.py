@@ -1,7 +1,7 @@
 # Authors: The skal developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""The gradient of the last layer, and BADGE: rows whose gradients are far apart."""
+"""The gradient of the last layer: how long it is expected to be; and BADGE."""
 
 import numpy as np
 from sklearn.utils import check_random_state, gen_batches
@@ -71,6 +71,61 @@ def gradient_embedding(proba, embedding):
     proba, embedding = _check_lengths(proba, embedding)
     residual = _residual(proba, np.float64)
     return (residual[:, :, None] * embedding[:, None, :]).reshape(len(proba), -1)
+
+
+def expected_gradient_length(proba, embedding, bias=True):
+    r"""Expected norm of the gradient of the last layer over the labels a row may have.
+
+    .. math:: \sum_y p_y \|\nabla_{W, b} \ell(x, y)\|_2
+        = \sqrt{\|h\|^2 + 1} \, \sum_y p_y \|p - e_y\|_2
+
+    Parameters
+    ----------
+    proba : array-like of shape (n, C)
+        Class probabilities p.
+    embedding : array-like of shape (n, d)
+        What the last layer reads, h.
+    bias : bool, default=True
+        Whether the layer has a bias, which is the 1 under the root.
+
+    Returns
+    -------
+    scores : ndarray of shape (n,), dtype float64
+        Larger means that the label is expected to change the layer more.
+
+    Raises
+    ------
+    TypeError
+        If `embedding` is sparse or not numeric.
+    ValueError
+        If an entry of `proba` is not a probability or of `embedding` is not finite, or
+        if the two differ in length.
+
+    See Also
+    --------
+    gradient_embedding : The gradient itself, for the predicted label.
+
+    Notes
+    -----
+    Closed form: no backward pass. O(n (C + d)) time and O(n) memory beside the two. The
+    loss is the cross-entropy of a softmax.
+
+    References
+    ----------
+    B. Settles, M. Craven, S. Ray. Multiple-instance active learning. NIPS 2007.
+
+    Examples
+    --------
+    >>> from skal.functional import expected_gradient_length
+    >>> proba, embedding = [[1.0, 0.0], [0.5, 0.5]], [[3.0, 4.0], [3.0, 4.0]]
+    >>> expected_gradient_length(proba, embedding, bias=False).round(3).tolist()
+    [0.0, 3.536]
+    """
+    proba, embedding = _check_lengths(proba, embedding)
+    scores = np.sqrt(_squared_norms(embedding) + bool(bias))
+    for rows in gen_batches(len(proba), _BLOCK):
+        scores[rows] *= _expected_residual(proba[rows])
+    return scores
 
 
 def badge(proba, embedding, n_queries, random_state=None):
@@ -176,6 +231,16 @@ def _draw(gradients, nearest, size, rng):
         if far_enough and drawn[i] not in drawn[kept]:
             kept.append(i)
     return drawn[kept].tolist()
+
+
+def _expected_residual(proba):
+    """Sum over the labels y of p_y times the norm of p - e_y."""
+    largest = proba.max(axis=1, keepdims=True)
+    others = proba.copy()
+    others[np.arange(len(proba)), proba.argmax(axis=1)] = 0
+    # Summed in an order that does not cancel where one label is nearly certain.
+    squared = largest**2 - proba**2 + _squared_norms(others)[:, None] + (1 - proba) ** 2
+    return np.einsum("ij,ij->i", proba, np.sqrt(squared))
 
 
 class _Gradients:

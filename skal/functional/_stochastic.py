@@ -54,11 +54,11 @@ def perturbed_scores(scores, *, kind="power", beta=1.0, random_state=None):
     References
     ----------
     A. Kirsch et al. Stochastic batch acquisition: a simple baseline for deep active
-    learning. TMLR 2023, section 3. :arxiv:`2106.12059`
+    learning. TMLR 2023, section 3. https://arxiv.org/abs/2106.12059
 
     W. Kool, H. van Hoof, M. Welling. Stochastic beams and where to find them: the
     Gumbel-top-k trick for sampling sequences without replacement. ICML 2019.
-    :arxiv:`1903.06059`
+    https://arxiv.org/abs/1903.06059
 
     Examples
     --------

@@ -6,6 +6,11 @@
 from skal.strategies._badge import BADGE
 from skal.strategies._cartography import CartographyAL
 from skal.strategies._composition import ClassBalanced, Combine, PowerSampling
+from skal.strategies._contrastive import ContrastiveAL
+from skal.strategies._core_set import CoreSet
+from skal.strategies._embedding_k_means import PLMKM, BertKM, FTBertKM
+from skal.strategies._gradient_length import ExpectedGradientLength
+from skal.strategies._prefiltered import DiverseMiniBatch, SuggestiveAnnotation
 from skal.strategies._proxy import ViaProxy
 from skal.strategies._random import RandomSampling
 from skal.strategies._real import REAL
@@ -13,14 +18,22 @@ from skal.strategies._uncertainty import Entropy, LeastConfidence, Margin
 
 __all__ = [
     "BADGE",
+    "PLMKM",
     "REAL",
+    "BertKM",
     "CartographyAL",
     "ClassBalanced",
     "Combine",
+    "ContrastiveAL",
+    "CoreSet",
+    "DiverseMiniBatch",
     "Entropy",
+    "ExpectedGradientLength",
+    "FTBertKM",
     "LeastConfidence",
     "Margin",
     "PowerSampling",
     "RandomSampling",
+    "SuggestiveAnnotation",
     "ViaProxy",
 ]

@@ -239,7 +239,7 @@ class PowerSampling(ScoreStrategy, WrapperStrategy):
     ----------
     A. Kirsch, S. Farquhar, P. Atighehchian, A. Jesson, F. Branchaud-Charron, Y. Gal.
     Stochastic batch acquisition: a simple baseline for deep active learning. TMLR 2023.
-    :arxiv:`2106.12059`
+    https://arxiv.org/abs/2106.12059
 
     Examples
     --------

@@ -76,7 +76,7 @@ class ViaProxy(WrapperStrategy):
     ----------
     C. Coleman, C. Yeh, S. Mussmann, B. Mirzasoleiman, P. Bailis, P. Liang, J. Leskovec,
     M. Zaharia. Selection via proxy: efficient data selection for deep learning. ICLR
-    2020. :arxiv:`1906.11829`
+    2020. https://arxiv.org/abs/1906.11829
 
     Examples
     --------
