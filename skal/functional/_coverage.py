@@ -10,10 +10,8 @@ from skal.functional._distances import Centers, Points
 from skal.utils._arrays import check_picks, check_vectors
 from skal.utils._nearest import Directions
 
-# Centres added before the distances of all rows are brought up to date.
-_MAX_STALE = 32
-# Distances of single rows cost as much as those of all rows after about this many,
-# and one more per so many rows.
+# To look at this many rows one by one, and one more per so many there are, costs about
+# as much as to look at all of them at once.
 _LEAST_CHECKS, _ROWS_PER_CHECK = 32, 256
 # Rows checked at once, at most: they double as long as none of them is the farthest.
 _MAX_AT_ONCE = 1024
@@ -51,12 +49,13 @@ def k_center_greedy(embedding, labeled_embedding, n_queries):
 
     Notes
     -----
-    The picks are those of the plain loop in double precision, ties by lower row. The
-    distances of all rows are brought up to date about once per 32 picks, with one
-    matrix product; in between a row's distance of a while ago, which can only be too
-    large, is looked at again when it is the largest. O(n d (n_labeled + n_queries))
-    time at matrix-product speed, of which n_queries / 32 passes over the pool are for
-    the picks; O(n + (n_labeled + n_queries) d) memory beside the vectors.
+    The picks are those of the plain loop in double precision, ties by lower row. A
+    row's distance of a while ago can only be too large, so that it is worked out anew
+    only when it is the largest; those of all rows are brought up to date, with one
+    matrix product, when that has been done for n / 256 rows. So there is one pass over
+    the pool for the labelled rows and there are few for the picks: at most
+    O(n d (n_labeled + n_queries)) time; O(n + (n_labeled + n_queries) d) memory beside
+    the vectors.
 
     Once every row left equals a labelled or picked one the rest of the batch is the
     lowest rows; the authors' code returns its first row again and again there.
@@ -117,16 +116,16 @@ class _Cover:
                 at_once = min(2 * at_once, _MAX_AT_ONCE)
 
     def _is_stale(self):
-        n_new = len(self.centers) - self.n_fresh
         limit = _LEAST_CHECKS + len(self.points) // _ROWS_PER_CHECK
-        never = self.n_fresh == 0
-        return never or n_new >= _MAX_STALE or (n_new and self.n_checks >= limit)
+        has_new = len(self.centers) > self.n_fresh
+        return has_new and (self.n_fresh == 0 or self.n_checks >= limit)
 
     def _refresh(self):
         """Lower the bounds of all rows by the centres that are new."""
         width = len(self.centers) - self.n_fresh
         for rows in self.points.blocks(width):
             squared = self.centers.rough(rows, self.n_fresh).min(axis=0)
+            squared += self.points.sizes[rows]
             bound = np.maximum(squared + self.centers.slack(rows), 0)
             self.settled[rows][bound < self.upper[rows]] = 0
             np.minimum(self.upper[rows], bound, out=self.upper[rows])
@@ -218,7 +217,7 @@ def _nearest_rows(points, centers, free):
     bar = np.full((len(centers), 1), np.inf)
     found = []
     for rows in points.blocks(len(centers)):
-        rough, slack = centers.rough(rows), centers.slack(rows)
+        rough, slack = centers.rough(rows) + points.sizes[rows], centers.slack(rows)
         rough[:, ~free[rows]] = np.inf
         np.minimum(bar, (rough + slack).min(axis=1, keepdims=True), out=bar)
         center, row = np.nonzero(rough <= bar + slack)
@@ -264,8 +263,8 @@ def facility_location(embedding, candidates, n_queries):
     The greedy picks, lazily: what a candidate adds can only fall from pick to pick, so
     that it is worked out anew only when it is the largest. That holds from the first
     pick on, as if all rows had a similarity of -1 before. O(K n d) time for the
-    similarities, held in 4 K n bytes as long as K <= d and worked out again otherwise;
-    then O(n) per candidate looked at.
+    similarities, in single precision, held in 4 K n bytes as long as K <= d and worked
+    out again otherwise; then O(n) per candidate looked at.
 
     References
     ----------
@@ -281,10 +280,10 @@ def facility_location(embedding, candidates, n_queries):
     [1, 2]
     """
     X = check_vectors(embedding, "embedding")
-    candidates = check_picks(candidates, len(X), 0, "candidates", exactly=False)
-    n_queries = min(n_queries, len(candidates))
+    n_queries = min(n_queries, np.size(candidates))
     if n_queries == 0:
         return np.empty(0, dtype=np.int64)
+    candidates = check_picks(candidates, len(X), 1, "candidates", exactly=False)
     similarity = _Similarity(Directions.of(X), candidates)
     covered = np.full(len(X), -1, dtype=np.float32)
     gain = np.array([similarity.gain(i, covered) for i in range(len(candidates))])

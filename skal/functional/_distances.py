@@ -51,7 +51,7 @@ class Centers:
         size = len(vectors) + room, vectors.shape[1]
         self.points = points
         self.vectors = np.empty(size, dtype=np.float32)
-        self._shifted = np.empty(size, dtype=np.float32)
+        self._minus_twice = np.empty(size, dtype=np.float32)
         self._constant = np.empty((len(vectors) + room, 1), dtype=np.float32)
         self._reach = np.zeros(len(vectors) + room)
         self._n = 0
@@ -66,18 +66,19 @@ class Centers:
         shifted = vectors - self.points.origin
         squared = np.einsum("ij,ij->i", shifted, shifted, dtype=np.float64)
         offset = shifted.astype(np.float64) @ self.points.origin.astype(np.float64)
-        self.vectors[new], self._shifted[new] = vectors, shifted
+        self.vectors[new], self._minus_twice[new] = vectors, -2 * shifted
         self._constant[new, 0] = squared + 2 * offset
         self._reach[new] = np.sqrt(squared)
         self._n = new.stop
 
     def rough(self, rows, start=0):
-        """Rough distances of the centres from `start` on, (n_centers, n_rows)."""
+        """Rough distances of the centres from `start` on, (n_centers, n_rows).
+
+        Less `points.sizes`, which are the same for all centres.
+        """
         own = slice(start, self._n)
-        squared = self._shifted[own] @ self.points.vectors[rows].T
-        squared *= -2
+        squared = self._minus_twice[own] @ self.points.vectors[rows].T
         squared += self._constant[own]
-        squared += self.points.sizes[rows]
         return squared
 
     def slack(self, rows):

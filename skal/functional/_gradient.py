@@ -123,7 +123,8 @@ def expected_gradient_length(proba, embedding, bias=True):
     """
     proba, embedding = _check_lengths(proba, embedding)
     scores = np.sqrt(_squared_norms(embedding) + bool(bias))
-    for rows in gen_batches(len(proba), _BLOCK):
+    for start in range(0, len(proba), _BLOCK):
+        rows = slice(start, start + _BLOCK)
         scores[rows] *= _expected_residual(proba[rows])
     return scores
 

@@ -171,3 +171,53 @@ def test_top_per_cluster_of_nothing():
 def test_top_per_cluster_refuses(scores, clusters, match):
     with pytest.raises(ValueError, match=match):
         top_per_cluster(scores, clusters, [1, 1, 1])
+
+
+def test_weights_draw_the_centres():
+    X = np.array([[0.0], [1.0], [10.0], [11.0]])
+    _, centers = k_means(X, 2, sample_weight=[3, 1, 1, 3], random_state=0)
+    np.testing.assert_allclose(np.sort(centers[:, 0]), [0.25, 10.75])
+
+
+def test_weights_count_as_copies_do():
+    rng = np.random.RandomState(0)
+    X, weight = rng.normal(size=(2000, 6)).astype(np.float32), rng.randint(4, size=2000)
+    _, centers = k_means(X, 12, sample_weight=weight, random_state=0)
+    _, of_copies = k_means(np.repeat(X, weight, axis=0), 12, random_state=0)
+    weighted = [
+        (weight * ((X[:, None] - c) ** 2).sum(axis=2).min(axis=1)).sum()
+        for c in (centers, of_copies)
+    ]
+    assert weighted[0] == pytest.approx(weighted[1], rel=0.02)
+    _, without = k_means(X, 12, random_state=0)
+    rest = (weight * ((X[:, None] - without) ** 2).sum(axis=2).min(axis=1)).sum()
+    assert weighted[0] < rest
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1.0, 1e300])
+def test_the_unit_of_the_weights_does_not_matter(scale):
+    X = np.random.RandomState(0).normal(size=(300, 3))
+    weight = np.arange(300.0)
+    _, centers = k_means(X, 5, sample_weight=weight, random_state=0)
+    _, scaled = k_means(X, 5, sample_weight=weight * scale, random_state=0)
+    np.testing.assert_allclose(scaled, centers, atol=1e-6)
+
+
+def test_weights_that_are_all_zero_count_alike():
+    X = np.random.RandomState(0).normal(size=(300, 3))
+    _, centers = k_means(X, 5, sample_weight=np.zeros(300), random_state=0)
+    assert np.array_equal(centers, k_means(X, 5, random_state=0)[1])
+
+
+def test_rows_without_weight_are_in_a_cluster_all_the_same():
+    X = np.array([[0.0], [0.1], [9.0], [50.0]])
+    clusters, centers = k_means(X, 3, sample_weight=[1, 1, 1, 0], random_state=0)
+    assert len(clusters) == 4
+    assert clusters[3] == clusters[2]
+    np.testing.assert_allclose(np.sort(centers[:, 0]), [0, 0.1, 9], atol=1e-6)
+
+
+@pytest.mark.parametrize("weight", [[1.0], [1.0, -1.0], [1.0, np.nan], [[1.0, 1.0]]])
+def test_weights_that_cannot_be_used_are_refused(weight):
+    with pytest.raises(ValueError, match="sample_weight must hold"):
+        k_means([[0.0], [1.0]], 1, sample_weight=weight)
