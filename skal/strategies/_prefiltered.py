@@ -7,10 +7,10 @@ from numbers import Real
 
 import numpy as np
 
+from skal._strategy import WrapperStrategy, default_strategy
 from skal.base import QueryStrategy, Reads, ScoreStrategy
 from skal.functional import facility_location, margin, top_rows
 from skal.strategies._embedding_k_means import central_rows
-from skal.strategies._uncertainty import Entropy
 from skal.utils._sklearn import Interval
 
 
@@ -117,7 +117,7 @@ class DiverseMiniBatch(QueryStrategy):
         return kept[np.concatenate([picked, others])[:n_queries]]
 
 
-class SuggestiveAnnotation(QueryStrategy):
+class SuggestiveAnnotation(WrapperStrategy):
     """Pick those of the most uncertain rows that are most similar to the whole pool.
 
     The most uncertain rows are kept, `prefilter_factor` times as many as are due. Of
@@ -195,22 +195,10 @@ class SuggestiveAnnotation(QueryStrategy):
     @property
     def reads(self):
         """The pool's embedding, and what `uncertainty` reads."""
-        return Reads(pool=frozenset({"embedding"})) | self._inner().reads
-
-    @property
-    def draws_from_pool(self):
-        """Whether `uncertainty` draws rows by their positions."""
-        return self._inner().draws_from_pool
-
-    def _check_parameters(self):
-        super()._check_parameters()
-        self._inner()._check_parameters()
+        return Reads(pool=frozenset({"embedding"})) | super().reads
 
     def _inner(self):
-        return Entropy() if self.uncertainty is None else self.uncertainty
-
-    def _represent(self, view):
-        return self._inner()._represent(view)
+        return default_strategy() if self.uncertainty is None else self.uncertainty
 
     def _query(self, view, n_queries):
         size = _n_candidates(self.prefilter_factor, n_queries)
