@@ -4,12 +4,22 @@
 """The arithmetic of active learning: arrays in, arrays out, no state."""
 
 from skal.functional._anchors import anchor_subpool, spread_anchors
+from skal.functional._batch_bald import batch_bald
 from skal.functional._clustering import k_means, top_per_cluster
 from skal.functional._contrast import contrastive_scores
 from skal.functional._coverage import (
     facility_location,
     k_center_greedy,
     nearest_to_centers,
+)
+from skal.functional._disagreement import (
+    bald,
+    consensus_entropy,
+    max_kl,
+    mean_kl,
+    mean_std,
+    variation_ratio,
+    vote_entropy,
 )
 from skal.functional._dynamics import data_map
 from skal.functional._gradient import (
@@ -31,6 +41,9 @@ __all__ = [
     "allocate_shares",
     "anchor_subpool",
     "badge",
+    "bald",
+    "batch_bald",
+    "consensus_entropy",
     "contrastive_scores",
     "data_map",
     "entropy",
@@ -41,6 +54,9 @@ __all__ = [
     "k_means",
     "least_confidence",
     "margin",
+    "max_kl",
+    "mean_kl",
+    "mean_std",
     "nearest_to_centers",
     "perturbed_scores",
     "pseudo_errors",
@@ -49,4 +65,6 @@ __all__ = [
     "surprisal_embedding",
     "top_per_cluster",
     "top_rows",
+    "variation_ratio",
+    "vote_entropy",
 ]

@@ -75,11 +75,27 @@ def check_proba(proba, name="proba"):
         If the shape is wrong or an entry is not a probability: NaN, negative, above 1
         (logits given in place of probabilities, usually).
     """
+    return _check_between_0_and_1(proba, name, "(n_rows, n_classes)")
+
+
+def check_samples(samples, name="samples"):
+    """Class probabilities drawn several times, float64 of shape (T, n, C), T >= 1.
+
+    Raises
+    ------
+    ValueError
+        As :func:`check_proba` does, or if there is no sample.
+    """
+    samples = _check_between_0_and_1(samples, name, "(n_samples, n_rows, n_classes)")
+    if len(samples) == 0:
+        raise ValueError(f"{name} must hold at least one sample. Got none.")
+    return samples
+
+
+def _check_between_0_and_1(proba, name, shape):
     proba = np.asarray(proba, dtype=np.float64)
-    if proba.ndim != 2:
-        raise ValueError(
-            f"{name} must have shape (n_rows, n_classes). Got {proba.shape}."
-        )
+    if proba.ndim != shape.count(",") + 1:
+        raise ValueError(f"{name} must have shape {shape}. Got {proba.shape}.")
     low, high = (proba.min(), proba.max()) if proba.size else (0.0, 1.0)
     if not (low >= -1e-6 and high <= 1 + 1e-6):
         raise ValueError(
