@@ -10,6 +10,7 @@ import importlib.metadata
 # `import skal` loads neither torch nor transformers nor faiss.
 _HOMES = {
     "ActiveLearner": "skal._learner",
+    "Committee": "skal._committee",
     "NoisyOracle": "skal._oracle",
     "PoolFilter": "skal.base",
     "QueryPipeline": "skal.base",

@@ -11,7 +11,7 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import has_fit_parameter
 
 from skal.exceptions import SingleClassWarning
-from skal.utils._capabilities import transforming_steps
+from skal.utils._capabilities import last_step, transforming_steps
 from skal.utils._random import seed_nested
 from skal.utils._rows import is_column, num_rows, take_rows
 from skal.utils._warnings import warn
@@ -25,20 +25,30 @@ def fresh_estimator(template, y, classes, rng):
     """
     if isinstance(template, FrozenEstimator):
         return template
-    estimator = clone(template)
     labels = np.unique(y)
-    params = estimator.get_params(deep=False)
-    if "classes" in params and len(classes) > 1:
-        if params["classes"] is None:
-            estimator.set_params(classes=classes)
-    elif len(labels) == 1:
+    estimator = clone_for(template, labels, classes)
+    if isinstance(last_step(estimator), ConstantClassifier):
         warn(
             f"The labelled set has one class, {labels.tolist()[0]!r}: until another "
             "one comes in, a constant classifier stands in.",
             SingleClassWarning,
         )
-        estimator = constant_like(estimator)
     return seed_nested(estimator, rng)
+
+
+def clone_for(template, labels, classes):
+    """A clone to be fitted on rows with these labels, told the classes if it can be.
+
+    A constant classifier where there is one label and it cannot be told the others.
+    """
+    estimator = clone(template)
+    params = estimator.get_params(deep=False)
+    if "classes" in params and len(classes) > 1:
+        if params["classes"] is None:
+            estimator.set_params(classes=classes)
+    elif len(labels) == 1:
+        estimator = constant_like(estimator)
+    return estimator
 
 
 def offered(estimator, pool, pool_rows, round_):
@@ -80,6 +90,10 @@ class ConstantClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X):
         """Ones, of shape (n, 1)."""
         return np.ones((num_rows(X), 1))
+
+    def sample_proba(self, X, n_samples=10):
+        """Ones, of shape (n_samples, n, 1)."""
+        return np.ones((n_samples, num_rows(X), 1))
 
 
 def constant_like(estimator):

@@ -132,13 +132,14 @@ class _Look:
     def samples(self, n_samples):
         """Class probabilities drawn several times, (n_samples, n, C) float64.
 
-        Where more are drawn, for another reader, these are the first of them.
+        Where more are drawn, for another reader, these are the first of them. A
+        committee of fewer members gives as many as it has.
         """
-        if len(self._found.get("samples", ())) < n_samples:
-            self._n_samples = max(self._n_samples, n_samples)
+        if n_samples > self._n_samples:
+            self._n_samples = n_samples
             self._found.pop("samples", None)
         drawn = self._read("samples")
-        return drawn if len(drawn) == n_samples else drawn[:n_samples]
+        return drawn if len(drawn) <= n_samples else drawn[:n_samples]
 
     def _read(self, name):
         if name not in self._found:
@@ -335,7 +336,7 @@ class PoolView(_Look):
 
     def _has(self, name, n_samples):
         if name in self._found:
-            return name != "samples" or len(self._found[name]) >= n_samples
+            return name != "samples" or self._n_samples >= n_samples
         return self._parent is not None and self._parent[0]._has(name, n_samples)
 
     def _rows(self):

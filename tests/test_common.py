@@ -6,22 +6,30 @@
 import pytest
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from skal import ActiveLearner, QueryPipeline
+from skal import ActiveLearner, Committee, QueryPipeline
 from skal.filters import SEALS, AnchorAL, RandSub
 from skal.strategies import (
     BADGE,
+    BALD,
     REAL,
+    BatchBALD,
     CartographyAL,
     ClassBalanced,
     Combine,
+    ConsensusEntropy,
     Entropy,
+    KLDivergence,
     LeastConfidence,
     Margin,
+    MeanSTD,
     PowerSampling,
     RandomSampling,
+    VariationRatio,
     ViaProxy,
+    VoteEntropy,
 )
 from skal.text import DenseClassifier
 from skal.utils.estimator_checks import check_query_strategy
@@ -80,6 +88,51 @@ class CartographyALOfDenseClassifier(FitsItsNetwork, CartographyAL):
     """Cartography AL with a classifier of its own."""
 
 
+COMMITTEE = Committee(
+    LogisticRegression(), n_estimators=5, bootstrap=True, random_state=0
+)
+
+
+class FitsItsCommittee:
+    """The same with a committee, for a strategy that reads samples."""
+
+    def fit(self, X, y=None, estimator=None):
+        """Fit a committee, then the strategy around it."""
+        return super().fit(X, y, clone(COMMITTEE).fit(X, y))
+
+
+class VoteEntropyOfCommittee(FitsItsCommittee, VoteEntropy):
+    """Vote entropy with a classifier of its own."""
+
+
+class ConsensusEntropyOfCommittee(FitsItsCommittee, ConsensusEntropy):
+    """Consensus entropy with a classifier of its own."""
+
+
+class EntropyOfCommittee(FitsItsCommittee, Entropy):
+    """Entropy with a committee of its own."""
+
+
+class KLDivergenceOfCommittee(FitsItsCommittee, KLDivergence):
+    """KL divergence with a classifier of its own."""
+
+
+class BALDOfCommittee(FitsItsCommittee, BALD):
+    """BALD with a classifier of its own."""
+
+
+class BatchBALDOfCommittee(FitsItsCommittee, BatchBALD):
+    """BatchBALD with a classifier of its own."""
+
+
+class MeanSTDOfCommittee(FitsItsCommittee, MeanSTD):
+    """Mean STD with a classifier of its own."""
+
+
+class VariationRatioOfCommittee(FitsItsCommittee, VariationRatio):
+    """The variation ratio with a classifier of its own."""
+
+
 class SEALSOfLogisticRegression(FitsItsClassifier, SEALS):
     """SEALS with a classifier of its own."""
 
@@ -96,6 +149,18 @@ ESTIMATORS = [
     REALOfDenseClassifier(n_clusters=3, random_state=0),
     CartographyALOfDenseClassifier(t_cor=0.8, device="cpu", random_state=0),
     DENSE,
+    COMMITTEE,
+    Committee(LogisticRegression(), random_state=0),
+    Committee(LinearSVC(), n_estimators=3, random_state=0),
+    VoteEntropyOfCommittee(),
+    ConsensusEntropyOfCommittee(),
+    EntropyOfCommittee(n_samples=5),
+    KLDivergenceOfCommittee(),
+    KLDivergenceOfCommittee(kind="max"),
+    BALDOfCommittee(),
+    BatchBALDOfCommittee(random_state=0),
+    MeanSTDOfCommittee(),
+    VariationRatioOfCommittee(),
     SEALS(RandomSampling(random_state=0), n_neighbors=3),
     SEALSOfLogisticRegression(n_neighbors=3),
     RandomSampling(random_state=0),
@@ -212,3 +277,29 @@ OF_TRAINING = [
 @pytest.mark.parametrize("strategy", OF_TRAINING, ids=repr)
 def test_strategies_of_training_keep_their_promises(strategy):
     check_query_strategy(strategy, estimator=DENSE)
+
+
+# Strategies that read samples, of a committee or of dropout masks.
+OF_SAMPLES = [
+    VoteEntropy(),
+    ConsensusEntropy(),
+    KLDivergence(),
+    KLDivergence(kind="max"),
+    BALD(),
+    BatchBALD(random_state=0),
+    BatchBALD(n_samples=3, max_configurations=10, random_state=0),
+    MeanSTD(),
+    VariationRatio(),
+    VariationRatio(kind="mean"),
+    Entropy(n_samples=4),
+    LeastConfidence(n_samples=4),
+    Margin(n_samples=4),
+    RandSub(BatchBALD(random_state=0), max_subpool=30, random_state=0),
+    AnchorAL(BALD(), n_anchors=3, n_neighbors=4, max_subpool=20, random_state=0),
+]
+
+
+@pytest.mark.parametrize("estimator", [COMMITTEE, DENSE], ids=["committee", "dropout"])
+@pytest.mark.parametrize("strategy", OF_SAMPLES, ids=repr)
+def test_strategies_of_samples_keep_their_promises(strategy, estimator):
+    check_query_strategy(strategy, estimator=estimator)

@@ -13,16 +13,23 @@ from numpydoc.validate import validate
 from sklearn.linear_model import LogisticRegression
 
 import skal
-from skal import ActiveLearner, QueryPipeline
+from skal import ActiveLearner, Committee, QueryPipeline
 from skal.filters import SEALS, AnchorAL, RandSub
 from skal.strategies import (
     BADGE,
+    BALD,
     REAL,
+    BatchBALD,
     CartographyAL,
+    ConsensusEntropy,
     Entropy,
+    KLDivergence,
     LeastConfidence,
     Margin,
+    MeanSTD,
     RandomSampling,
+    VariationRatio,
+    VoteEntropy,
 )
 from skal.text import DenseClassifier, SentenceEncoder, TransformerClassifier
 
@@ -96,6 +103,30 @@ OF_FRAMES = {"feature_names_in_"}
 def test_attributes_of_strategies(strategy):
     strategy.fit(X, Y, estimator=LogisticRegression().fit(X, Y))
     assert documented(strategy) - OF_FRAMES == fitted_attributes(strategy)
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        VoteEntropy(),
+        ConsensusEntropy(),
+        KLDivergence(),
+        BALD(),
+        BatchBALD(),
+        MeanSTD(),
+        VariationRatio(),
+    ],
+    ids=lambda strategy: type(strategy).__name__,
+)
+def test_attributes_of_strategies_of_samples(strategy):
+    committee = Committee(LogisticRegression(), n_estimators=2).fit(X, Y)
+    strategy.fit(X, Y, estimator=committee)
+    assert documented(strategy) - OF_FRAMES == fitted_attributes(strategy)
+
+
+def test_attributes_of_the_committee():
+    committee = Committee(LogisticRegression(), n_estimators=2).fit(X, Y)
+    assert documented(committee) - OF_FRAMES == fitted_attributes(committee)
 
 
 def test_attributes_of_cartography():

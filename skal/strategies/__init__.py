@@ -5,6 +5,15 @@
 
 from skal.strategies._badge import BADGE
 from skal.strategies._cartography import CartographyAL
+from skal.strategies._committee import (
+    BALD,
+    BatchBALD,
+    ConsensusEntropy,
+    KLDivergence,
+    MeanSTD,
+    VariationRatio,
+    VoteEntropy,
+)
 from skal.strategies._composition import ClassBalanced, Combine, PowerSampling
 from skal.strategies._contrastive import ContrastiveAL
 from skal.strategies._core_set import CoreSet
@@ -18,22 +27,29 @@ from skal.strategies._uncertainty import Entropy, LeastConfidence, Margin
 
 __all__ = [
     "BADGE",
+    "BALD",
     "PLMKM",
     "REAL",
+    "BatchBALD",
     "BertKM",
     "CartographyAL",
     "ClassBalanced",
     "Combine",
+    "ConsensusEntropy",
     "ContrastiveAL",
     "CoreSet",
     "DiverseMiniBatch",
     "Entropy",
     "ExpectedGradientLength",
     "FTBertKM",
+    "KLDivergence",
     "LeastConfidence",
     "Margin",
+    "MeanSTD",
     "PowerSampling",
     "RandomSampling",
     "SuggestiveAnnotation",
+    "VariationRatio",
     "ViaProxy",
+    "VoteEntropy",
 ]

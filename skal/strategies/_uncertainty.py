@@ -3,12 +3,44 @@
 
 """Uncertainty sampling: the rows the classifier is least sure of."""
 
+from numbers import Integral
+
 from skal.base import Reads, ScoreStrategy
 from skal.functional import entropy, least_confidence, margin
+from skal.utils._sklearn import Interval
 
 
-class Entropy(ScoreStrategy):
+class _Uncertainty(ScoreStrategy):
+    """A score of one distribution per row: the classifier's, or the mean of samples."""
+
+    _parameter_constraints = {
+        "n_samples": [Interval(Integral, 1, None, closed="left"), None],
+    }
+
+    def __init__(self, *, n_samples=None):
+        self.n_samples = n_samples
+
+    @property
+    def reads(self):
+        """The pool's class probabilities, or samples of them."""
+        if self.n_samples is None:
+            return Reads(pool=frozenset({"proba"}))
+        return Reads(pool=frozenset({"samples"}), n_samples=self.n_samples)
+
+    def _proba(self, view):
+        if self.n_samples is None:
+            return view.proba
+        return view.samples(self.n_samples).mean(axis=0)
+
+
+class Entropy(_Uncertainty):
     """Pick the rows whose predicted class distribution has the largest entropy.
+
+    Parameters
+    ----------
+    n_samples : int, default=None
+        None reads the classifier's probabilities. An int reads the mean of so many
+        samples, such as those of dropout masks (DBAL) or of a committee.
 
     Attributes
     ----------
@@ -28,17 +60,22 @@ class Entropy(ScoreStrategy):
     See Also
     --------
     skal.functional.entropy : The score.
+    ConsensusEntropy : The same of samples.
     RandomSampling : The baseline.
 
     Notes
     -----
-    One pass of the classifier over the pool, then O(n C) time and memory. Ties go to
-    the lower row; the published code leaves them to an unstable sort.
+    One pass of the classifier over the pool, then O(n C) time and memory; of T samples
+    T passes and O(T n C). Ties go to the lower row; the published code leaves them to
+    an unstable sort.
 
     References
     ----------
     D. D. Lewis, W. A. Gale. A sequential algorithm for training text classifiers. SIGIR
     1994 (uncertainty sampling). :doi:`10.1007/978-1-4471-2099-5_1`
+
+    Y. Gal, R. Islam, Z. Ghahramani. Deep Bayesian active learning with image data. ICML
+    2017 (DBAL). https://arxiv.org/abs/1703.02910
 
     Examples
     --------
@@ -53,19 +90,18 @@ class Entropy(ScoreStrategy):
     [2]
     """
 
-    _parameter_constraints = {}
-
-    @property
-    def reads(self):
-        """The pool's class probabilities."""
-        return Reads(pool=frozenset({"proba"}))
-
     def _score(self, view):
-        return entropy(view.proba)
+        return entropy(self._proba(view))
 
 
-class LeastConfidence(ScoreStrategy):
+class LeastConfidence(_Uncertainty):
     """Pick the rows whose most probable class has the smallest probability.
+
+    Parameters
+    ----------
+    n_samples : int, default=None
+        None reads the classifier's probabilities. An int reads the mean of so many
+        samples, such as those of dropout masks (DBAL) or of a committee.
 
     Attributes
     ----------
@@ -86,16 +122,21 @@ class LeastConfidence(ScoreStrategy):
     --------
     skal.functional.least_confidence : The score.
     Entropy : Looks at all classes, and not at the first alone.
+    VariationRatio : The same of samples, with ``kind="mean"``.
 
     Notes
     -----
-    One pass of the classifier over the pool, then O(n C) time and memory. Ties go to
-    the lower row; the published code leaves them to an unstable sort.
+    One pass of the classifier over the pool, then O(n C) time and memory; of T samples
+    T passes and O(T n C). Ties go to the lower row; the published code leaves them to
+    an unstable sort.
 
     References
     ----------
     D. D. Lewis, W. A. Gale. A sequential algorithm for training text classifiers. SIGIR
     1994 (uncertainty sampling). :doi:`10.1007/978-1-4471-2099-5_1`
+
+    Y. Gal, R. Islam, Z. Ghahramani. Deep Bayesian active learning with image data. ICML
+    2017 (DBAL). https://arxiv.org/abs/1703.02910
 
     Examples
     --------
@@ -108,19 +149,18 @@ class LeastConfidence(ScoreStrategy):
     [1]
     """
 
-    _parameter_constraints = {}
-
-    @property
-    def reads(self):
-        """The pool's class probabilities."""
-        return Reads(pool=frozenset({"proba"}))
-
     def _score(self, view):
-        return least_confidence(view.proba)
+        return least_confidence(self._proba(view))
 
 
-class Margin(ScoreStrategy):
+class Margin(_Uncertainty):
     """Pick the rows whose two most probable classes are closest (breaking ties).
+
+    Parameters
+    ----------
+    n_samples : int, default=None
+        None reads the classifier's probabilities. An int reads the mean of so many
+        samples, such as those of dropout masks (DBAL) or of a committee.
 
     Attributes
     ----------
@@ -144,13 +184,17 @@ class Margin(ScoreStrategy):
 
     Notes
     -----
-    One pass of the classifier over the pool, then O(n C) time and memory. Ties go to
-    the lower row; the published code leaves them to an unstable sort.
+    One pass of the classifier over the pool, then O(n C) time and memory; of T samples
+    T passes and O(T n C). Ties go to the lower row; the published code leaves them to
+    an unstable sort.
 
     References
     ----------
     T. Scheffer, C. Decomain, S. Wrobel. Active hidden Markov models for information
     extraction. IDA 2001. :doi:`10.1007/3-540-44816-0_31`
+
+    Y. Gal, R. Islam, Z. Ghahramani. Deep Bayesian active learning with image data. ICML
+    2017 (DBAL). https://arxiv.org/abs/1703.02910
 
     Examples
     --------
@@ -162,12 +206,5 @@ class Margin(ScoreStrategy):
     [1]
     """
 
-    _parameter_constraints = {}
-
-    @property
-    def reads(self):
-        """The pool's class probabilities."""
-        return Reads(pool=frozenset({"proba"}))
-
     def _score(self, view):
-        return margin(view.proba)
+        return margin(self._proba(view))

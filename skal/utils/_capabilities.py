@@ -26,8 +26,9 @@ CAPABILITIES = {
     ),
     "samples": (
         "sample_proba",
-        "use skal.TransformerClassifier, skal.text.DenseClassifier or another "
-        "classifier that draws several probabilities per row",
+        "put skal.Committee around it, use skal.TransformerClassifier, "
+        "skal.text.DenseClassifier or another classifier that draws several "
+        "probabilities per row",
     ),
     "encoding": (
         "pretrained_encoder",
@@ -138,6 +139,11 @@ def compute_outputs(estimator, X, outputs, classes, n_samples=10):
     X = what_last_step_reads(estimator, X)
     found = _in_one_pass(classifier, X, outputs, n_samples)
     single = outputs.difference(found)
+    if "logits" in single:
+        raise MissingCapabilityError(
+            f"`predict_outputs` of {type(classifier).__name__} gives no logits; "
+            f"{CAPABILITIES['logits'][1]}."
+        )
     found |= {name: _SINGLE[name](classifier, X, n_samples) for name in single}
     for name in outputs & {"proba", "samples"}:
         found[name] = align_proba(found[name], classifier, classes)

@@ -39,20 +39,20 @@ def stream(seed, round_, depth=0):
     return np.random.RandomState(np.random.MT19937(sequence))
 
 
-def seed_nested(estimator, rng, like=None):
+def seed_nested(estimator, rng, like=None, overwrite=False):
     """Give every nested `random_state=None` of `estimator` an integer from `rng`.
 
     Changes `estimator` in place (pass a clone). Keys are visited in sorted order, so
     the seeds do not depend on the order in which parameters are declared; a
-    random_state the user set is left alone. With `like`, those are seeded that are
-    None there.
+    random_state the user set is left alone, but with `overwrite`. With `like`, those
+    are seeded that are None there.
     """
     params = (estimator if like is None else like).get_params(deep=True)
     seeds = {
         key: draw_seed(rng)
         for key in sorted(params)
         if (key == "random_state" or key.endswith("__random_state"))
-        and params[key] is None
+        and (overwrite or params[key] is None)
     }
     if seeds:
         estimator.set_params(**seeds)
