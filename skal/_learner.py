@@ -348,7 +348,7 @@ class ActiveLearner(
         rows = self._open_rows(n_rows, exclude, ids)
         strategy = self._checked_strategy()
         check_readable(strategy, self._classifier(), self.estimator, X_pool)
-        self._load_encoder(strategy, X_pool)
+        self._load_pretrained(strategy, X_pool)
         warn_if_more_than_left(n_queries, len(rows))
         if len(rows) == 0:
             return rows
@@ -371,7 +371,7 @@ class ActiveLearner(
         self.classes_ = self._vocabulary(y)
         strategy = self._checked_strategy()
         check_readable(strategy, self.estimator, self.estimator, X)
-        self._load_encoder(strategy, X)
+        self._load_pretrained(strategy, X)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "estimator_")

@@ -3,13 +3,21 @@
 
 """How the learner looks at a pool, through its strategy."""
 
+import copy
+
 from sklearn.frozen import FrozenEstimator
 
 from skal._pool_memory import PoolMemory
 from skal._pool_view import PoolView
-from skal._strategy import default_strategy, needs_encoder, query_view
+from skal._strategy import (
+    default_strategy,
+    load_language_model,
+    needs_encoder,
+    needs_language_model,
+    query_view,
+)
 from skal.utils._capabilities import last_step
-from skal.utils._random import draw_seed, peek_seed
+from skal.utils._random import draw_seed
 
 
 class LooksAtPool:
@@ -24,12 +32,20 @@ class LooksAtPool:
         """The strategy itself, not a clone: it keeps no state that could change."""
         return default_strategy() if self.strategy is None else self.strategy
 
-    def _load_encoder(self, strategy, X):
-        """Have the frozen encoder ready where the strategy will ask for it.
+    def _load_pretrained(self, strategy, X):
+        """Have ready what the strategy will ask of the checkpoint before fine-tuning.
 
-        One that was loaded from the same checkpoint by an earlier `fit` is kept, and
-        so are the vectors that were computed with it.
+        What was loaded for the same classifier by an earlier `fit` is kept, and so is
+        all that was computed with it.
         """
+        self._load_encoder(strategy, X)
+        if not needs_language_model(strategy):
+            return
+        kept = getattr(self, "_language_model", None)
+        if kept is None or _params(kept) != _params(last_step(self.estimator)):
+            self._language_model = load_language_model(self.estimator, X)
+
+    def _load_encoder(self, strategy, X):
         if not needs_encoder(strategy, X):
             return
         encoder = last_step(self.estimator).pretrained_encoder()
@@ -46,8 +62,7 @@ class LooksAtPool:
 
     def _view(self, pool, rows):
         if not hasattr(self, "_seed"):
-            state = self.random_state
-            self._seed = draw_seed(None) if state is None else peek_seed(state)
+            self._seed = draw_seed(copy.deepcopy(self.random_state))  # as `fit` will
         if not hasattr(self, "_memory"):
             self._memory = PoolMemory()
         labeled = getattr(self, "_labeled", None)
@@ -59,6 +74,7 @@ class LooksAtPool:
             classes=getattr(self, "classes_", getattr(classifier, "classes_", None)),
             labeled=labeled and (labeled.X, labeled.y, labeled.rounds),
             encoder=getattr(self, "_encoder", None),
+            language_model=getattr(self, "_language_model", None),
             seed=self._seed,
             round_=getattr(self, "_round", 0),
             memory=self._memory,
@@ -70,3 +86,8 @@ class LooksAtPool:
         with view.log.timed("select"):
             picked = query_view(self._strategy(), view, n_queries)
         return picked if view.rows is None else view.rows[picked]
+
+
+def _params(estimator):
+    """A name for all parameters, whatever their number."""
+    return repr(sorted(estimator.get_params().items()))

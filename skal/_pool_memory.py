@@ -10,14 +10,14 @@ from sklearn.frozen import FrozenEstimator
 from skal._encoded_pool import EncodedPool, hash_rows
 from skal.exceptions import PoolChangedError
 from skal.utils._random import seed_nested, stream
-from skal.utils._rows import num_rows, take_rows
+from skal.utils._rows import num_rows, readable_rows, take_rows
 
 _N_SAMPLED_ROWS = 64
-_N_ENCODERS = 4
+_N_ENCODERS = _N_SURPRISALS = 4
 
 
 class PoolMemory:
-    """What was computed once for a pool object: tokens, vectors and their index.
+    """What was computed once for a pool: tokens, surprisal, vectors and their index.
 
     Holds the pool object itself and is never pickled. A change made to that object is
     noticed by its length, its dtype and a fixed sample of 64 rows; a change to other
@@ -50,11 +50,31 @@ class PoolMemory:
             self._tokenized = classifier.keep_tokens(pool)
         return self._tokenized
 
+    def surprisal(self, pool, rows, language_model, **settings):
+        """The token surprisal of rows of the pool (None: all), each computed once.
+
+        `settings` are those of the model's `token_surprisal`. The latest four kinds
+        are kept.
+        """
+        self._hold(pool)
+        key = id(language_model), *sorted(settings.items())
+        if key not in self._surprisals:
+            if len(self._surprisals) == _N_SURPRISALS:
+                del self._surprisals[next(iter(self._surprisals))]
+            # The model is held so that its id stays taken.
+            self._surprisals[key] = language_model, _RowsOnce(num_rows(pool))
+
+        def compute(new):
+            texts = readable_rows(pool if new is None else take_rows(pool, new))
+            return language_model.token_surprisal(texts, **settings)
+
+        return self._surprisals[key][1].read(rows, compute)
+
     def _hold(self, pool):
         mark = _fingerprint(pool)
         if pool is not self.pool:
             self.pool, self._mark, self._entries = pool, mark, {}
-            self._tokenized = None
+            self._tokenized, self._surprisals = None, {}
         elif mark != self._mark:
             raise PoolChangedError(
                 "A pool must not be changed in place once it has been looked at: its "
@@ -62,6 +82,37 @@ class PoolMemory:
                 "query. Leave it as it is and pass `ids` or `exclude` to leave rows "
                 "out, or pass a new object (a copy, say) to have it indexed afresh."
             )
+
+
+class _RowsOnce:
+    """Vectors of which each row is computed when it is first read.
+
+    `compute` gets the positions of the rows, None for all.
+    """
+
+    def __init__(self, n_rows):
+        self._place = np.full(n_rows, -1)
+        self._vectors = None
+
+    def read(self, rows, compute):
+        """Vectors of some rows, None for all; what is kept itself where it can be."""
+        if rows is None and self._vectors is None:
+            self._vectors = compute(None)
+            self._place = np.arange(len(self._place))
+        rows = np.arange(len(self._place)) if rows is None else rows
+        new = rows[self._place[rows] < 0]
+        if len(new):
+            self._add(new, compute(new))
+        place = self._place[rows]
+        in_order = len(place) == len(self._vectors) and (np.diff(place) == 1).all()
+        return self._vectors if in_order else self._vectors[place]
+
+    def _add(self, rows, vectors):
+        kept = 0 if self._vectors is None else len(self._vectors)
+        self._place[rows] = kept + np.arange(len(rows))
+        self._vectors = (
+            np.concatenate([self._vectors, vectors]) if kept else np.asarray(vectors)
+        )
 
 
 def _is_open(params):

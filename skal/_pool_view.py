@@ -39,10 +39,12 @@ class Reads:
     Parameters
     ----------
     pool : frozenset of str, default=frozenset()
-        What is read of the pool: names out of "proba", "logits", "embedding", "samples"
-        and "encoding" (vectors of the frozen encoder).
+        What is read of the pool: names out of "proba", "logits", "embedding",
+        "samples", "encoding" (vectors of the frozen encoder) and "surprisal" (of the
+        pretrained language model).
     labeled : frozenset of str, default=frozenset()
-        What is read of the labelled rows; the same names, and "training_dynamics".
+        What is read of the labelled rows; the same names but "surprisal", and
+        "training_dynamics".
     n_samples : int, default=0
         How many "samples" are read, so that they are drawn in the same pass as all
         else; 0 leaves them to a pass of their own. Of two numbers the larger holds.
@@ -55,6 +57,7 @@ class Reads:
     def __post_init__(self):
         unknown = (self.pool | self.labeled) - set(CAPABILITIES)
         unknown |= self.pool & {"training_dynamics"}  # of the pool there is none
+        unknown |= self.labeled & {"surprisal"}
         if unknown:
             raise ValueError(
                 f"What is read must be out of {sorted(CAPABILITIES)}. Got "
@@ -214,6 +217,8 @@ class PoolView(_Look):
         The labelled set; None before any label exists.
     encoder : FrozenEstimator around a fitted transformer, default=None
         The estimator's checkpoint before fine-tuning.
+    language_model : unfitted classifier, default=None
+        Is asked for `token_surprisal`.
     seed : int, default=0
         Seed of whatever leaves its own `random_state` None.
     round_ : int, default=0
@@ -233,6 +238,7 @@ class PoolView(_Look):
         classes=None,
         labeled=None,
         encoder=None,
+        language_model=None,
         seed=0,
         round_=0,
         memory=None,
@@ -241,7 +247,8 @@ class PoolView(_Look):
         reads = Reads() if reads is None else reads
         super().__init__(estimator, classes, reads.pool, reads.n_samples, QueryLog())
         self.pool, self.rows = pool, rows
-        self.encoder, self.seed, self.round = encoder, seed, round_
+        self.encoder, self.language_model = encoder, language_model
+        self.seed, self.round = seed, round_
         self.memory = PoolMemory() if memory is None else memory
         self.depth = 1
         X, y, rounds = labeled or ([], np.empty(0), np.empty(0, dtype=np.int64))
@@ -317,6 +324,7 @@ class PoolView(_Look):
             classes=estimator.classes_ if classes is None else classes,
             labeled=(labeled.X, labeled.y, labeled.rounds),
             encoder=self.encoder,
+            language_model=self.language_model,
             seed=self.seed,
             round_=self.round,
             memory=self.memory,
@@ -365,6 +373,35 @@ class PoolView(_Look):
         if random_state is None:
             return stream(self.seed, self.round, self.depth)
         return stream(peek_seed(random_state), self.round)
+
+    def surprisal(self, picked=0.15, *, masked=False, random_state=None):
+        """How unexpected tokens are to the language model before any fine-tuning.
+
+        Needs no fitted classifier. A row is computed when it is first asked for, and
+        once per pool object: which tokens are picked depends on the text and the seed
+        alone, not on the round.
+
+        Parameters
+        ----------
+        picked : float, default=0.15
+            The probability with which a token is picked.
+        masked : bool, default=False
+            Whether the picked tokens are corrupted first, as they were in pretraining.
+        random_state : int, RandomState instance or None, default=None
+            Decides which tokens are picked. None takes the learner's seed.
+
+        Returns
+        -------
+        surprisal : ndarray of shape (n, L), dtype float32
+            ``-log p(token | text)`` of the picked tokens, 0 elsewhere. Not to be
+            changed.
+        """
+        seed = self.seed if random_state is None else peek_seed(random_state)
+        settings = {"picked": picked, "masked": masked, "random_state": seed}
+        with self.log.timed("encode"):
+            return self.memory.surprisal(
+                self.pool, self.rows, self.language_model, **settings
+            )
 
     def nearest_to_labeled(self, labeled_rows, k, encoder="auto", index="auto"):
         """Find the k rows of this view most similar to each of some labelled rows.

@@ -81,14 +81,15 @@ def _initial_size(learner):
 
 def first_rows(learner, X, y):
     """The rows that `initial` asks for, and the log of picking them."""
-    view = learner._view(X, None)
     initial = learner.initial
+    strategy = initial if hasattr(initial, "_query") else RandomSampling()
+    check_readable(strategy, None, learner.estimator, X)
+    learner._load_pretrained(strategy, X)
+    view = learner._view(X, None)
     with view.log.timed("select"):
         if isinstance(initial, dict):
             rows = _rows_per_class(initial, y, stream(learner._seed, 0))
         else:
-            strategy = initial if hasattr(initial, "_query") else RandomSampling()
-            check_readable(strategy, None, learner.estimator, X)
             size = min(_initial_size(learner), num_rows(X))
             rows = query_view(strategy, view, size)
     return rows, view.log

@@ -16,7 +16,6 @@ from threadpoolctl import threadpool_limits
 from skal._rounds import check_budget, first_rows
 from skal._simulation_data import load_data
 from skal._simulation_store import ResultFolder
-from skal._strategy import QueryStrategy
 from skal.utils._random import draw_seed
 from skal.utils._rows import take_rows
 
@@ -134,8 +133,6 @@ def _initial_rows(asker, X, y, seed):
     asker = clone(asker).set_params(random_state=seed)
     check_budget(asker, y)
     asker._seed = draw_seed(seed)
-    if isinstance(asker.initial, QueryStrategy):
-        asker._load_encoder(asker.initial, X)
     return first_rows(asker, X, y)
 
 

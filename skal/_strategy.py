@@ -8,7 +8,7 @@ import operator
 from abc import abstractmethod
 
 import numpy as np
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -26,6 +26,8 @@ from skal.utils._rows import (
     is_sparse_matrix,
     looks_like_vectors,
     num_rows,
+    readable_rows,
+    take_rows,
 )
 from skal.utils._validation import (
     check_count,
@@ -34,6 +36,10 @@ from skal.utils._validation import (
     check_pool,
     warn_if_more_than_left,
 )
+
+# What an unfitted classifier offers.
+_BEFORE_FIT = frozenset({"encoding", "surprisal"})
+_OF_DENSE_ROWS = frozenset({"embedding", "encoding", "surprisal"})
 
 
 class QueryStrategy(TransformerMixin, BaseEstimator):
@@ -95,6 +101,9 @@ class QueryStrategy(TransformerMixin, BaseEstimator):
         self.labeled_ = None if y is None else (X, y, np.zeros(len(y), dtype=np.int64))
         self.estimator_ = estimator
         self.encoder_ = load_encoder(self, estimator, X)
+        self._language_model = None
+        if needs_language_model(self):
+            self._language_model = load_language_model(estimator, X)
         self.seed_ = draw_seed(getattr(self, "random_state", None))
         self._memory = PoolMemory()
         return self
@@ -167,6 +176,7 @@ class QueryStrategy(TransformerMixin, BaseEstimator):
             classes=getattr(self.estimator_, "classes_", None),
             labeled=self.labeled_,
             encoder=self.encoder_,
+            language_model=self._language_model,
             seed=self.seed_,
             memory=self._memory,
             reads=self.reads,
@@ -174,7 +184,7 @@ class QueryStrategy(TransformerMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = not self.reads.pool & {"embedding", "encoding"}
+        tags.input_tags.sparse = not self.reads.pool & _OF_DENSE_ROWS
         return tags
 
     def __getstate__(self):
@@ -218,11 +228,19 @@ def check_readable(strategy, fitted, template, X):
         )
     if needs_encoder(strategy, X):
         check_provides(name, template, {"encoding"}, X)
+    if needs_language_model(strategy):
+        check_provides(name, template, {"surprisal"}, X)
+        if not is_column(X):
+            raise MissingCapabilityError(
+                f"{name} reads the tokens of texts, before any step of a pipeline. Got "
+                f"{type(X).__name__}; pass one column of texts, or use another "
+                "strategy."
+            )
 
 
 def read_once_fitted(strategy):
     """What the strategy reads of a classifier that only a fitted one has."""
-    return (strategy.reads.pool | strategy.reads.labeled) - {"encoding"}
+    return (strategy.reads.pool | strategy.reads.labeled) - _BEFORE_FIT
 
 
 def _neither_texts_nor_vectors(X):
@@ -239,6 +257,23 @@ def load_encoder(strategy, template, X):
     if not needs_encoder(strategy, X):
         return None
     return FrozenEstimator(last_step(template).pretrained_encoder().fit(X))
+
+
+def needs_language_model(strategy):
+    """Whether the strategy will ask the classifier for `token_surprisal`."""
+    return "surprisal" in strategy.reads.pool
+
+
+def load_language_model(template, X):
+    """A copy of the classifier that stays unfitted, to be asked for `token_surprisal`.
+
+    It is asked for one row, so that a checkpoint without a head is refused before any
+    work.
+    """
+    language_model = clone(last_step(template))
+    if num_rows(X):
+        language_model.token_surprisal(readable_rows(take_rows(X, [0])))
+    return language_model
 
 
 def query_view(strategy, view, n_queries):

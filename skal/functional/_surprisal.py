@@ -6,7 +6,7 @@
 import numpy as np
 
 
-def surprisal_embedding(token_surprisal, picked=None):
+def surprisal_embedding(token_surprisal, picked=None, *, dtype=np.float64):
     """Turn the surprisal of picked tokens into vectors of length 1.
 
     Parameters
@@ -16,11 +16,17 @@ def surprisal_embedding(token_surprisal, picked=None):
     picked : ndarray of bool of shape (n, L), default=None
         The tokens that count. None: all, which is right where those not picked have
         surprisal 0 already.
+    dtype : dtype, default=float64
+        Of what is returned, and of the arithmetic.
 
     Returns
     -------
-    embedding : ndarray of shape (n, L), dtype float64
+    embedding : ndarray of shape (n, L)
         Rows of euclidean length 1; a row without a picked token is all zero.
+
+    Notes
+    -----
+    O(n L) time; memory is what is returned.
 
     References
     ----------
@@ -37,8 +43,8 @@ def surprisal_embedding(token_surprisal, picked=None):
     array([[0.6, 0. , 0.8],
            [0. , 0. , 0. ]])
     """
-    vectors = np.array(token_surprisal, dtype=np.float64)
+    vectors = np.array(token_surprisal, dtype=dtype)
     if picked is not None:
         vectors[~np.asarray(picked, dtype=bool)] = 0.0
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]
     return np.divide(vectors, lengths, out=vectors, where=lengths > 0)

@@ -8,13 +8,18 @@ import hashlib
 import numpy as np
 import torch
 
+from skal.exceptions import MissingCapabilityError
 from skal.neural._inference import run_table
 from skal.neural._tokens import TokenTable
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+# What a number is drawn for.
+_PICK, _CORRUPT, _REPLACE = range(3)
 
 
-def token_surprisal(texts, picked, module, tokenizer, *, max_length, seed, **stream):
+def token_surprisal(
+    texts, picked, module, tokenizer, *, max_length, seed, masked=False, **stream
+):
     """The surprisal -log p(token | text) of picked tokens; 0 elsewhere.
 
     Parameters
@@ -28,6 +33,9 @@ def token_surprisal(texts, picked, module, tokenizer, *, max_length, seed, **str
     max_length : int
     seed : int
         A token's draw depends on it, on the text and on the token's position only.
+    masked : bool, default=False
+        Whether the picked tokens are corrupted before the model reads them, as in
+        pretraining: 80 % are masked, 10 % replaced by any token, 10 % left.
     **stream
         What `run_table` takes.
 
@@ -45,9 +53,17 @@ def token_surprisal(texts, picked, module, tokenizer, *, max_length, seed, **str
     if isinstance(picked, np.ndarray):
         chosen = _check_mask(picked, len(texts), table.max_length)[row, position]
     else:
-        chosen = _uniform(seed, distinct, row, position) < picked
-    chosen &= ~np.isin(table.values("input_ids"), tokenizer.all_special_ids)
+        chosen = _uniform(seed, _PICK, distinct, row, position) < picked
+    tokens = table.values("input_ids")
+    chosen &= ~np.isin(tokens, tokenizer.all_special_ids)
     table.add("picked", chosen)
+    if masked:
+        draws = [
+            _uniform(seed, what, distinct, row, position)
+            for what in (_CORRUPT, _REPLACE)
+        ]
+        table.add("target", tokens)
+        table.add("input_ids", _corrupt(tokens, chosen, *draws, tokenizer))
     outputs = run_table(
         module,
         lambda inputs: module.surprisal(inputs, table.max_length),
@@ -68,16 +84,32 @@ def _check_mask(picked, n_rows, width):
     return picked
 
 
-def _uniform(seed, texts, row, position):
-    """One number in [0, 1) per token, by hashing seed, text and position.
+def _corrupt(tokens, chosen, which, replacement, tokenizer):
+    """The tokens as pretraining shows them; two numbers in [0, 1) decide for each."""
+    if tokenizer.mask_token_id is None:
+        raise MissingCapabilityError(
+            "masked=True takes a tokenizer with a mask token, and the checkpoint's has "
+            "none; use masked=False."
+        )
+    corrupted = tokens.copy()
+    corrupted[chosen & (which < 0.8)] = tokenizer.mask_token_id
+    replaced = chosen & (which >= 0.8) & (which < 0.9)
+    corrupted[replaced] = (replacement[replaced] * len(tokenizer)).astype(tokens.dtype)
+    return corrupted
+
+
+def _uniform(seed, what, texts, row, position):
+    """One number in [0, 1) per token, by hashing seed, purpose, text and position.
 
     Hashing makes a draw independent of the other texts and of their order.
     """
-    key = int(seed).to_bytes(8, "little", signed=True)
+    settings = {
+        "digest_size": 8,
+        "key": int(seed).to_bytes(8, "little", signed=True),
+        "salt": bytes([what]),
+    }
     digests = [
-        hashlib.blake2b(
-            text.encode("utf-8", "replace"), digest_size=8, key=key
-        ).digest()
+        hashlib.blake2b(text.encode("utf-8", "replace"), **settings).digest()
         for text in texts
     ]
     state = np.frombuffer(b"".join(digests), dtype=np.uint64)[row]
@@ -110,7 +142,8 @@ class MaskedLanguageModel(torch.nn.Module):
         Parameters
         ----------
         inputs : dict of tensor
-            With "picked", 1 for the tokens wanted.
+            With "picked", 1 for the tokens wanted; where the model is to read other
+            tokens than those whose surprisal is wanted, these in "target".
         width : int
 
         Returns
@@ -120,11 +153,12 @@ class MaskedLanguageModel(torch.nn.Module):
         """
         inputs = dict(inputs)
         row, column = inputs.pop("picked").nonzero(as_tuple=True)
+        target = inputs.pop("target", inputs["input_ids"])
         shape = (len(inputs["input_ids"]), width)
         surprisal = torch.zeros(shape, device=row.device)
         if len(row):
             logits = self._logits_at(row, column, inputs).float()
-            token = inputs["input_ids"][row, column]
+            token = target[row, column]
             position = inputs["attention_mask"].cumsum(dim=1)[row, column] - 1
             log_proba = logits.log_softmax(dim=1).gather(1, token[:, None])[:, 0]
             surprisal[row, position] = -log_proba

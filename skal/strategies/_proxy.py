@@ -102,8 +102,9 @@ class ViaProxy(WrapperStrategy):
 
     @property
     def reads(self):
-        """Of the learner's classifier nothing but its frozen encoder, for filters."""
-        return Reads(pool=super().reads.pool & {"encoding"})
+        """Of the learner's classifier only what it offers without being fitted."""
+        inner = super().reads
+        return Reads(pool=inner.pool - read_once_fitted(self._inner()))
 
     def _check_own_classifiers(self, X):
         super()._check_own_classifiers(X)

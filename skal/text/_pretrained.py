@@ -33,11 +33,11 @@ class PretrainedMixin:
             verbose=self.verbose,
         )
 
-    def token_surprisal(self, X, picked=0.15, *, random_state=None):
+    def token_surprisal(self, X, picked=0.15, *, masked=False, random_state=None):
         """How unexpected tokens are to the pretrained masked language model.
 
         Works before `fit`, and is the same after: the checkpoint is never fine-tuned
-        here. The texts go in as they are, with nothing masked.
+        here. The texts go in as they are, with nothing masked, unless `masked` is set.
 
         Parameters
         ----------
@@ -47,10 +47,14 @@ class PretrainedMixin:
             The probability with which a token is picked, each by itself; or the tokens,
             column j being the j-th token of a text, special tokens counted. Special
             tokens and padding never are picked.
+        masked : bool, default=False
+            Whether the model reads the texts with the picked tokens corrupted as in
+            pretraining: 80 % of them are masked, 10 % replaced by any token.
         random_state : int, RandomState instance or None, default=None
-            Decides which tokens are picked. A token's draw depends on it, on the text
-            and on the position only, so equal texts have equal rows wherever they
-            stand. None takes the classifier's own `random_state`.
+            Decides which tokens are picked and how they are corrupted. A token's draw
+            depends on it, on the text and on the position only, so equal texts have
+            equal rows wherever they stand. None takes the classifier's own
+            `random_state`.
 
         Returns
         -------
@@ -61,7 +65,8 @@ class PretrainedMixin:
         Raises
         ------
         MissingCapabilityError
-            If the checkpoint has no masked-language-model head.
+            If the checkpoint has no masked-language-model head or, with `masked`, no
+            mask token.
         ValueError
             If X holds something that is not a str, or `picked` is neither a number in
             (0, 1] nor a boolean array of that shape.
@@ -96,6 +101,7 @@ class PretrainedMixin:
             tokenizer,
             max_length=self.max_length,
             seed=seed,
+            masked=masked,
             max_batch_tokens=self.max_batch_tokens,
             mixed_precision=self.mixed_precision,
             verbose=self.verbose,

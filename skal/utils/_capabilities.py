@@ -35,6 +35,11 @@ CAPABILITIES = {
         "use skal.TransformerClassifier, or give the filter an encoder: "
         "encoder=make_pipeline(TfidfVectorizer(), TruncatedSVD(100))",
     ),
+    "surprisal": (
+        "token_surprisal",
+        "use skal.TransformerClassifier with a checkpoint that was pretrained with "
+        "masked language modelling",
+    ),
     "training_dynamics": (
         "training_dynamics_",
         "use skal.TransformerClassifier, skal.text.DenseClassifier or a classifier "

@@ -20,6 +20,7 @@ from transformers import (
 )
 
 from skal.exceptions import MissingCapabilityError, ModelNotFoundError
+from skal.neural import load_masked_language_model
 from skal.text import TransformerClassifier
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden" / "alps").glob("*.npz"))
@@ -81,6 +82,72 @@ def test_agrees_with_the_authors_code(path, tmp_path):
     np.testing.assert_allclose(
         found, data["surprisal_all_tokens"], rtol=1e-4, atol=1e-5
     )
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_agrees_with_the_authors_code_where_tokens_are_corrupted(path, tmp_path):
+    data = dict(np.load(path))
+    golden_checkpoint(data, tmp_path)
+    module = load_masked_language_model(tmp_path)
+    inputs = {
+        "input_ids": data["masked_variant_input_ids"],
+        "attention_mask": data["attention_mask"],
+        "picked": data["token_chosen_mask"],
+        "target": data["input_ids"],
+    }
+    inputs = {name: torch.tensor(values) for name, values in inputs.items()}
+    with torch.inference_mode():
+        found = module.surprisal(inputs, data["input_ids"].shape[1])["surprisal"]
+    golden = data["surprisal_masked_variant"]
+    np.testing.assert_allclose(found, golden, rtol=1e-4, atol=1e-5)
+
+
+def test_four_fifths_of_the_picked_tokens_are_masked_and_a_tenth_replaced(
+    make_masked_lm,
+):
+    clf = make_masked_lm()
+    words = "the movie was a film plot good bad".split()
+    X = [" ".join(np.random.RandomState(row).choice(words, 18)) for row in range(400)]
+    picked = np.random.RandomState(0).random_sample((400, 20)) < 0.5
+    clf.token_surprisal(X[:1])
+    tokenizer, module = clf._masked_lm[1:]
+    seen = []
+    hook = module.network.register_forward_pre_hook(
+        lambda module, args, kwargs: seen.append(kwargs["input_ids"].flatten()),
+        with_kwargs=True,
+    )
+    clf.token_surprisal(X, picked)
+    clf.token_surprisal(X, picked, masked=True)
+    hook.remove()
+    half = len(seen) // 2
+    plain, corrupted = torch.cat(seen[:half]).numpy(), torch.cat(seen[half:]).numpy()
+    is_masked = corrupted == tokenizer.mask_token_id
+    n_picked = picked[:, 1:19].sum()
+    assert abs(is_masked.sum() / n_picked - 0.8) < 0.03
+    replaced = (corrupted != plain) & ~is_masked
+    assert abs(replaced.sum() / n_picked - 0.1) < 0.03
+    assert len(np.unique(corrupted[replaced])) > len(tokenizer) / 2
+
+
+def test_the_tokens_picked_are_the_same_where_they_are_corrupted(
+    make_masked_lm, toy_texts
+):
+    clf, X = make_masked_lm(), toy_texts[0]
+    plain, masked = (clf.token_surprisal(X, masked=masked) for masked in (False, True))
+    np.testing.assert_array_equal(plain > 0, masked > 0)
+    assert np.abs(plain - masked).max() > 0.1
+    np.testing.assert_array_equal(clf.token_surprisal(X, masked=True), masked)
+    some = clf.token_surprisal(X[::-3], masked=True)
+    np.testing.assert_allclose(some, masked[::-3], atol=1e-5)
+
+
+def test_a_tokenizer_without_a_mask_token_is_refused(make_masked_lm):
+    clf = make_masked_lm()
+    clf.token_surprisal(["good"])
+    clf._masked_lm[1].mask_token = None
+    with pytest.raises(MissingCapabilityError, match="use masked=False"):
+        clf.token_surprisal(["good"], masked=True)
+    assert clf.token_surprisal(["good"], 1.0).any()
 
 
 @pytest.mark.parametrize("kind", KINDS)
