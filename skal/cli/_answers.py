@@ -6,7 +6,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from skal.cli._labels import as_written, common_type
+from skal.cli._labels import as_written, common_type, is_gap, plain_id
 from skal.cli._names import meant
 from skal.cli._tables import read_table
 
@@ -15,7 +15,7 @@ class Answers(NamedTuple):
     """What one file says: texts, labels (None: skipped), ids as in `Pool.position`.
 
     `places` says where in the file a row stands, `own` how many rows are none of the
-    pool's.
+    pool's, `doubles` how many of these have a text of the pool.
     """
 
     path: Path
@@ -24,12 +24,20 @@ class Answers(NamedTuple):
     ids: list
     places: list
     own: int
+    doubles: int
 
     def told(self):
         """A line about the file."""
         n_gaps = self.labels.count(None)
         line = f"{self.path}: {len(self.labels) - n_gaps} labels, {n_gaps} rows without"
-        return line + (f"; {self.own} rows are none of the pool's" if self.own else "")
+        if self.own:
+            line += f"; {self.own} rows are none of the pool's"
+        if self.doubles:
+            line += (
+                f", but {self.doubles} of their texts are in it and may be asked: "
+                "without ids equal texts are different rows"
+            )
+        return line
 
 
 def read_answers(path, columns, pool, row):
@@ -54,20 +62,24 @@ def read_answers(path, columns, pool, row):
     if name not in table.columns:
         ids = [f"{path}#{place}" for place in table.places]
         texts = table.texts(columns.text)
-        return Answers(path, texts, labels, ids, table.places, len(ids))
-    ids = _ids(table, name, pool, must_be_known=columns.id is None)
-    texts = _texts(table, columns.text, ids, pool)
-    own = sum(id_ not in pool.position for id_ in ids)
-    return Answers(path, texts, labels, ids, table.places, own)
+    else:
+        ids = _ids(table, name, pool, must_be_known=columns.id is None)
+        texts = _texts(table, columns.text, ids, pool)
+    pairs = zip(ids, texts, strict=True)
+    own = [text for id_, text in pairs if id_ not in pool.position]
+    doubles = len(own) and sum(map(set(pool.texts).__contains__, own))
+    return Answers(path, texts, labels, ids, table.places, len(own), doubles)
 
 
 def _ids(table, name, pool, must_be_known):
     seen, ids = {}, []
     for value, place in zip(table.columns[name], table.places, strict=True):
         where = f"{table.path}, {place}"
-        id_ = str(int(value) if isinstance(value, float) else value).strip()
-        if value is None or not id_:
+        if is_gap(value):
             raise ValueError(f"{where}: every row must have an id in column {name!r}.")
+        id_ = str(plain_id(value))
+        if id_ not in pool.position:
+            id_ = id_.removesuffix(".0")
         if id_ in seen:
             raise ValueError(
                 f"{where}: an id stands for one row. Got {id_!r} in {seen[id_]} too."
@@ -117,8 +129,8 @@ def check_vocabulary(answers, add_labels=()):
                 raise ValueError(
                     f"{file.path}, {place}: {label!r} is no label of "
                     f"{labelled[0].path}.{meant(label, known)} There are "
-                    f"{', '.join(map(repr, sorted(known)))}; if it is a new one, add "
-                    f"--add-label {label!r}."
+                    f"{', '.join(map(repr, sorted(known)[:20]))}; if it is a new one, "
+                    f"add --add-label {label!r}."
                 )
 
 

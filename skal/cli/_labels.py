@@ -1,7 +1,7 @@
 # Authors: The skal developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""Labels as files hold them: gaps, numbers as text, numbers that became floats."""
+"""Labels and ids in files: gaps, numbers as text, numbers that became floats."""
 
 import math
 
@@ -34,7 +34,7 @@ def as_written(table, name, option="--label"):
     labels, first = [], None
     for value, place in zip(values, table.places, strict=True):
         label = _as_text(value)
-        if label is None and not _is_gap(value):
+        if label is None and not is_gap(value):
             raise ValueError(
                 f"{table.path}, {place}: a label is a text or a whole number. Got "
                 f"{value!r:.60} in column {name!r}."
@@ -51,7 +51,8 @@ def as_written(table, name, option="--label"):
     return [label and label.removesuffix(".0") for label in labels] if whole else labels
 
 
-def _is_gap(value):
+def is_gap(value):
+    """Whether a cell is empty."""
     if isinstance(value, str):
         return not value.strip()
     return value is None or (isinstance(value, float) and math.isnan(value))
@@ -59,7 +60,7 @@ def _is_gap(value):
 
 def _as_text(value):
     """A label as text, None for what is none."""
-    if _is_gap(value):
+    if is_gap(value):
         return None
     if isinstance(value, str):
         return value.strip()
@@ -89,3 +90,12 @@ def common_type(labels):
 def _is_whole(label):
     digits = label.removesuffix(".0")
     return digits.removeprefix("-").isdecimal() and str(int(digits)) == digits
+
+
+def plain_id(value):
+    """An id as JSON can hold it, None for a gap; 3.0 is 3, as with labels."""
+    if is_gap(value):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) else str(value).strip()

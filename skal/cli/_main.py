@@ -20,7 +20,7 @@ def main():
     """
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        remedy = 'pip install "skal[demo]"'
+        remedy = 'pip install "skal[cli]"'
         print(f"skal needs {', '.join(missing)}. Run: {remedy}", file=sys.stderr)
         raise SystemExit(1)
     from skal.cli._app import app

@@ -12,6 +12,7 @@ from sklearn.dummy import DummyClassifier
 
 from skal.cli._answers import as_labels, check_vocabulary, read_answers
 from skal.cli._errors import UsageError
+from skal.cli._labels import plain_id
 from skal.cli._names import (
     NO_FILTER,
     TFIDF,
@@ -21,7 +22,7 @@ from skal.cli._names import (
 )
 from skal.cli._screen import quiet_transformers
 from skal.cli._tables import WRITABLE, read_table, to_bytes, write_file
-from skal.exceptions import PoolExhaustedWarning, SingleClassWarning
+from skal.exceptions import SingleClassWarning
 from skal.strategies import RandomSampling
 from skal.utils._validation import check_ids
 
@@ -83,8 +84,9 @@ def query(
         Whether a file that exists may be replaced.
     """
     _check_output(output, overwrite, [pool, *labelled])
-    columns = Columns(text, label, id_)
+    columns = _check_columns(Columns(text, label, id_))
     _, learner = make_learner(strategy, filter_, model, Path())
+    learner.set_params(random_state=seed, n_queries=n_queries)
     rows = read_pool(pool, columns)
     answers = [read_answers(path, columns, rows, ROW) for path in labelled]
     check_vocabulary(answers, add_labels)
@@ -92,7 +94,8 @@ def query(
         print(file.told())
     answers = as_labels(answers, add_labels)
     with quiet_transformers() if is_transformer(model) else nullcontext():
-        picked = _pick(learner, rows, answers, n_queries, seed, model)
+        check_model(model)
+        picked = _pick(learner, rows, answers)
     _write(output, rows, picked, columns)
     print(
         f"Wrote {len(picked)} rows to {output}. Fill in {label!r} where you can, and "
@@ -116,6 +119,16 @@ def _check_output(output, overwrite, inputs):
         )
 
 
+def _check_columns(columns):
+    names = [columns.id or ROW, columns.text, columns.label]
+    if len(set(names)) != len(names):
+        raise UsageError(
+            "Ids, texts and labels must be three columns. Got "
+            f"{', '.join(map(repr, names))}; name others with --id, --text, --label."
+        )
+    return columns
+
+
 def read_pool(path, columns):
     """The pool in a file.
 
@@ -133,44 +146,27 @@ def read_pool(path, columns):
     if columns.id is None:
         ids = list(range(len(texts)))
     else:
-        column = table.column(columns.id, "--id")
-        ids = check_ids([*map(_plain_id, column)], len(texts), f"Column {columns.id!r}")
-    position = {str(id_): row for row, id_ in enumerate(ids)}
-    return Pool(texts, ids, position)
+        ids = [plain_id(value) for value in table.column(columns.id, "--id")]
+        written = [None if id_ is None else str(id_) for id_ in ids]
+        check_ids(written, len(texts), f"{path}: column {columns.id!r}")
+    return Pool(texts, ids, {str(id_): row for row, id_ in enumerate(ids)})
 
 
-def _plain_id(value):
-    """An id that JSON can hold, None for an empty one."""
-    if value is None or isinstance(value, int):
-        return value
-    return str(value).strip() or None
-
-
-def _pick(learner, pool, answers, n_queries, seed, model):
+def _pick(learner, pool, answers):
     """Positions in the pool of the batch."""
-    closed = [
-        pool.position[i] for file in answers for i in file.ids if i in pool.position
-    ]
-    n_left = len(pool.texts) - len(set(closed))
-    if n_left == 0:
+    ids = {id_ for file in answers for id_ in file.ids}
+    closed = sorted(pool.position[id_] for id_ in ids if id_ in pool.position)
+    if len(closed) == len(pool.texts):
         raise ValueError(
             "No row of the pool is left to ask: each has a label or was skipped."
         )
-    learner.set_params(random_state=seed, n_queries=n_queries)
     taught = [file for file in answers if any(y is not None for y in file.labels)]
     if taught:
-        check_model(model)
         _teach(learner, taught)
     elif learner.strategy.reads.pool | learner.strategy.reads.labeled:
         print("There are no labels yet: the first batch is drawn at random.")
         learner.set_params(strategy=RandomSampling())
-    rows = learner.query(
-        pool.texts, min(n_queries, n_left), exclude=sorted(set(closed))
-    )
-    if n_left < n_queries:
-        message = f"{n_queries} rows were asked for, {n_left} are left."
-        warnings.warn(message, PoolExhaustedWarning, stacklevel=2)
-    return rows
+    return learner.query(pool.texts, exclude=closed)
 
 
 def _teach(learner, answers):

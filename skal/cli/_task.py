@@ -10,7 +10,7 @@ import numpy as np
 from skal import TransformerClassifier
 from skal.datasets import load_docstrings, make_imbalanced
 
-# What every installation of skal[demo] has, so that everybody sees the same classes.
+# What every installation of skal[cli] has, so that everybody sees the same classes.
 _PACKAGES = (
     "joblib",
     "matplotlib",

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -58,6 +59,19 @@ def fails():
             assert message in lines[-1]
 
     return fails
+
+
+@pytest.fixture(scope="session")
+def wait_for():
+    """Waits until a comparison has finished some runs: by progress, not by time."""
+
+    def wait_for(process, folder, n_runs):
+        runs = folder / "runs"
+        while len(list(runs.glob("*.jsonl")) if runs.is_dir() else ()) < n_runs:
+            assert process.poll() is None
+            time.sleep(0.005)
+
+    return wait_for
 
 
 @pytest.fixture(scope="session")

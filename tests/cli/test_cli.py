@@ -71,7 +71,7 @@ def test_a_missing_extra_gets_a_remedy(name, monkeypatch, capsys):
         main()
     assert exit_.value.code == 1
     error = capsys.readouterr().err
-    assert error == f'skal needs {name}. Run: pip install "skal[demo]"\n'
+    assert error == f'skal needs {name}. Run: pip install "skal[cli]"\n'
 
 
 def test_main_runs_the_app(monkeypatch, capsys):

@@ -315,17 +315,9 @@ def test_runs_of_different_lengths_are_drawn():
     assert draw_curves(table).startswith(b"\x89PNG")
 
 
-def wait_for(process, folder, n_runs):
-    """Until so many runs are finished."""
-    runs = folder / "runs"
-    while len(list(runs.glob("*.jsonl")) if runs.is_dir() else ()) < n_runs:
-        assert process.poll() is None
-        time.sleep(0.005)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_ctrl_c(config, tmp_path, start, jobs):
+def test_ctrl_c(config, tmp_path, start, wait_for, jobs):
     folder = tmp_path / "results"
     process = start("compare", config, "--jobs", jobs)
     wait_for(process, folder, 2)
@@ -343,7 +335,7 @@ def test_ctrl_c(config, tmp_path, start, jobs):
 
 
 @pytest.mark.slow
-def test_killed_at_five_moments(config, tmp_path, start):
+def test_killed_at_five_moments(config, tmp_path, start, wait_for):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert start("compare", config, "-o", whole).wait() == 0
     for n_runs in (0, 1, 4, 9, 15):

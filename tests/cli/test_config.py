@@ -3,9 +3,14 @@
 
 """Configuration files: what is wrong, in which line, and what was meant."""
 
+import inspect
+import re
+from pathlib import Path
+
 import pytest
 
-from skal.cli._config import line_of, read_config
+from skal.cli._app import compare
+from skal.cli._config import check_settings, line_of, read_config, tomllib
 from skal.cli._errors import UsageError
 
 GOOD = """\
@@ -90,6 +95,15 @@ def test_mistakes_are_named_with_their_line(tmp_path, old, new, message):
     path.write_text(GOOD.replace(old, new))
     with pytest.raises(UsageError, match=message):
         read_config(path)
+
+
+def test_the_examples_are_right():
+    page = Path(__file__).parents[2] / "docs" / "command_line.rst"
+    shown = re.search(r"code-block:: toml\n\n((?:    .*\n|\n)+)", page.read_text())
+    texts = [shown[1], inspect.getdoc(compare).partition("\b\n")[2].replace("\b", "")]
+    for text in texts:
+        check_settings(tomllib.loads(text.partition("Every strategy")[0]))
+        assert "skal-tiny" in text
 
 
 def test_no_file_and_no_text(tmp_path):

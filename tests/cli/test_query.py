@@ -90,10 +90,13 @@ def test_the_format_of_files_decides_nothing(
     assert batches[0] == batches[1] == batches[2]
 
 
-def test_as_a_user_would(pool, seed, tmp_path, start):
+@pytest.mark.parametrize(
+    "model", ["tfidf", pytest.param("skal-tiny", marks=pytest.mark.slow)]
+)
+def test_as_a_user_would(pool, seed, tmp_path, start, model):
     process = start(
         *("query", "--pool", "pool.csv", "--labelled", "seed.csv", "-o", "batch.csv"),
-        *("--filter", "anchoral", "--strategy", "real", "--model", "skal-tiny"),
+        *("--filter", "anchoral", "--strategy", "real", "--model", model),
         cwd=tmp_path,
     )
     out, errors = process.communicate()
@@ -101,6 +104,14 @@ def test_as_a_user_would(pool, seed, tmp_path, start):
     assert errors == ""
     assert out.splitlines()[1].startswith("Wrote 25 rows to batch.csv. Fill in 'label'")
     assert len(read(tmp_path / "batch.csv")) == 25
+
+
+def test_texts_without_ids_that_the_pool_has_too(write, pool, tmp_path, invoke):
+    seed = write("seed.csv", slice(50, 70), ["text", "label"])
+    arguments = ["--pool", pool, "--labelled", seed, "-o", tmp_path / "o.csv"]
+    result = invoke("query", *arguments)
+    assert result.exit_code == 0
+    assert "20 rows are none of the pool's, but 10 of their texts are" in result.output
 
 
 def test_the_first_batch_is_random(pool, tmp_path, invoke):
@@ -123,7 +134,9 @@ def test_numbers_that_a_gap_turned_into_floats(pool, tmp_path, invoke):
     options = ["--pool", pool, "--labelled", seed, "--labelled", batch, "-n", 300]
     result = invoke("query", *options, "-o", tmp_path / "o.jsonl")
     assert result.exit_code == 0, result.output
-    assert result.stderr == "Warning: 300 rows were asked for, 237 are left.\n"
+    assert result.stderr == (
+        "Warning: 300 rows were asked for, 237 are left; these are returned.\n"
+    )
     assert not {4, 7, 9} & {line["row"] for line in read(tmp_path / "o.jsonl")}
 
 
@@ -190,6 +203,7 @@ def test_answers_to_another_pool(pool, tmp_path, invoke, fails, content, message
             "seed.csv has no column 'kind' (--label). It has 'text', ",
         ),
         (["--strategy", "entorpy"], "Did you mean 'Entropy'?"),
+        (["--label", "text"], "must be three columns. Got 'row', 'text', 'text'"),
         (["-o", "batch.xlsx"], "written as .csv or .jsonl. Got batch.xlsx"),
         (["-o", "no/such/batch.csv"], "There is no folder no/such"),
     ],
@@ -221,7 +235,7 @@ def test_ids_must_be_unique(tmp_path, invoke, fails):
     path = tmp_path / "pool.csv"
     path.write_text("id,text\na,one\na,two\n")
     result = invoke("query", "--pool", path, "--id", "id", "-o", tmp_path / "o.csv")
-    fails(result, 1, "Column 'id' must be unique. Got 'a' more than once")
+    fails(result, 1, f"{path}: column 'id' must be unique. Got 'a' more than once")
 
 
 def test_a_pool_that_is_used_up(tmp_path, invoke, fails, write):

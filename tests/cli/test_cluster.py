@@ -1,0 +1,90 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""skal compare on a Dask cluster of two workers, one of which dies."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pandas as pd
+import pytest
+
+CONFIG = """\
+strategies = ["Entropy", "RandomSampling", "LeastConfidence"]
+filters = ["none", {name = "AnchorAL", max_subpool = 60}]
+rounds = 3
+n_queries = 10
+seeds = 2
+
+[data.texts]
+path = "texts.jsonl"
+"""
+
+# The cluster lives in a process of its own: pytest turns its warnings into errors.
+CLUSTER = """
+    import sys
+    from distributed import LocalCluster
+
+    if __name__ == "__main__":
+        with LocalCluster(n_workers=2, threads_per_worker=1, processes=True,
+                          dashboard_address=None) as cluster:
+            pids = [worker.pid for worker in cluster.workers.values()]
+            print(cluster.scheduler_address, *pids, flush=True)
+            sys.stdin.read()
+"""
+
+
+def read(folder):
+    lines = (folder / "table.jsonl").read_text().splitlines()
+    frame = pd.DataFrame([json.loads(line) for line in lines])
+    return frame.drop(columns=[name for name in frame if name.endswith("_time")])
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """The address of a scheduler, and the processes of its two workers."""
+    pytest.importorskip("distributed", reason="the package distributed is missing")
+    script = tmp_path / "cluster.py"
+    script.write_text(textwrap.dedent(CLUSTER))
+    process = subprocess.Popen(
+        [sys.executable, script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    address, *pids = process.stdout.readline().split()
+    yield address, [int(pid) for pid in pids]
+    process.communicate("", timeout=60)
+
+
+@pytest.mark.slow
+def test_a_worker_of_a_cluster_dies(cluster, write, tmp_path, start, wait_for):
+    address, pids = cluster
+    write("texts.jsonl", slice(500), ["text", "label"])
+    config = tmp_path / "compare.toml"
+    config.write_text(CONFIG)
+    here, there = tmp_path / "here", tmp_path / "there"
+    assert start("compare", config, "-o", here).wait() == 0
+    process = start("compare", config, "-o", there, "--dask", address)
+    wait_for(process, there, 6)
+    os.kill(pids[0], signal.SIGKILL)
+    done = len(list((there / "runs").glob("*.jsonl")))
+    _, errors = process.communicate(timeout=600)
+    assert process.returncode == 0, errors
+    assert 6 <= done < 12
+    assert len(read(here)) == 6 * 2 * 4
+    assert read(there).equals(read(here))
+
+
+def test_without_dask(write, tmp_path, invoke, fails, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    path = write("texts.jsonl", slice(60), ["text", "label"])
+    output = tmp_path / "out"
+    result = invoke("simulate", path, "--dask", "tcp://nowhere:1", "-o", output)
+    fails(result, 1, "pip install 'skal[dask]'")
+    assert not output.exists()
