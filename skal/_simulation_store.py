@@ -49,11 +49,13 @@ class ResultFolder:
         joined = _joined(before, now)
         self._refuse(first_difference(_joined(now, before), joined))
         with self._writing():
-            for name in ("inputs", "runs"):
-                (self.path / name).mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(parents=True, exist_ok=True)
             remove_stale(self.path.rglob("*" + UNFINISHED))
             text = json.dumps(joined, indent=1, sort_keys=True)
+            # First of all: a folder that holds anything else without it is refused.
             write_whole(self.path / "simulation.json", text.encode())
+            for name in ("inputs", "runs"):
+                (self.path / name).mkdir(exist_ok=True)
             write_whole(self._input("protocol"), _pickled(protocol))
             for name, learner in learners.items():
                 write_whole(self._input("learner", name), _pickled(learner))

@@ -69,7 +69,8 @@ def test_a_worker_of_a_cluster_dies(cluster, write, tmp_path, start, wait_for):
     config = tmp_path / "compare.toml"
     config.write_text(CONFIG)
     here, there = tmp_path / "here", tmp_path / "there"
-    assert start("compare", config, "-o", here).wait() == 0
+    with start("compare", config, "-o", here) as process:
+        assert process.communicate()[1] == ""
     process = start("compare", config, "-o", there, "--dask", address)
     wait_for(process, there, 6)
     os.kill(pids[0], signal.SIGKILL)

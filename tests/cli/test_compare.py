@@ -337,16 +337,17 @@ def test_ctrl_c(config, tmp_path, start, wait_for, jobs):
 @pytest.mark.slow
 def test_killed_at_five_moments(config, tmp_path, start, wait_for):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert start("compare", config, "-o", whole).wait() == 0
+    with start("compare", config, "-o", whole) as process:
+        assert process.communicate()[1] == ""
     for n_runs in (0, 1, 4, 9, 15):
-        process = start("compare", config, "-o", killed)
-        if n_runs:
-            wait_for(process, killed, n_runs)
-        else:  # while it writes what is compared
-            while not killed.is_dir():
-                time.sleep(0.001)
-        process.kill()
-        assert process.wait() == -signal.SIGKILL
+        with start("compare", config, "-o", killed) as process:
+            if n_runs:
+                wait_for(process, killed, n_runs)
+            else:  # while it writes what is compared
+                while not killed.is_dir():
+                    time.sleep(0.001)
+            process.kill()
+        assert process.returncode == -signal.SIGKILL
         done = len(list((killed / "runs").glob("*.jsonl")))
         assert n_runs <= done <= n_runs + 3
         assert not (killed / "table.jsonl").exists()

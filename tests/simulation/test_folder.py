@@ -218,6 +218,31 @@ class PressesCtrlC(LogisticRegression):
         return super().fit(X, y)
 
 
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("n_calls", [0, 1, 2])
+@pytest.mark.parametrize(("owner", "name"), [(Path, "mkdir"), (os, "replace")])
+def test_killed_before_the_folder_is_complete(
+    data, expected, tmp_path, monkeypatch, owner, name, n_calls
+):
+    real, left = getattr(owner, name), [None] * n_calls
+
+    def dies(*args, **options):
+        if not left:
+            raise Killed
+        left.pop()
+        return real(*args, **options)
+
+    monkeypatch.setattr(owner, name, dies)
+    with pytest.raises(Killed):
+        simulate(LEARNERS, data, **SHORT, folder=tmp_path / "folder")
+    monkeypatch.undo()
+    table = simulate(LEARNERS, data, **SHORT, folder=tmp_path / "folder")
+    assert without_seconds(table).equals(expected)
+
+
 def test_ctrl_c_and_resume(data, expected, tmp_path):
     learners = {
         name: ActiveLearner(PressesCtrlC(), learner.strategy)
