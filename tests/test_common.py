@@ -6,6 +6,7 @@
 import pytest
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
@@ -14,19 +15,27 @@ from skal.filters import SEALS, AnchorAL, RandSub
 from skal.strategies import (
     BADGE,
     BALD,
+    PLMKM,
     REAL,
     BatchBALD,
+    BertKM,
     CartographyAL,
     ClassBalanced,
     Combine,
     ConsensusEntropy,
+    ContrastiveAL,
+    CoreSet,
+    DiverseMiniBatch,
     Entropy,
+    ExpectedGradientLength,
+    FTBertKM,
     KLDivergence,
     LeastConfidence,
     Margin,
     MeanSTD,
     PowerSampling,
     RandomSampling,
+    SuggestiveAnnotation,
     VariationRatio,
     ViaProxy,
     VoteEntropy,
@@ -82,6 +91,34 @@ class BADGEOfDenseClassifier(FitsItsNetwork, BADGE):
 
 class REALOfDenseClassifier(FitsItsNetwork, REAL):
     """REAL with a classifier of its own."""
+
+
+class CoreSetOfDenseClassifier(FitsItsNetwork, CoreSet):
+    """Core-set with a classifier of its own."""
+
+
+class FTBertKMOfDenseClassifier(FitsItsNetwork, FTBertKM):
+    """FT-BERT-KM with a classifier of its own."""
+
+
+class PLMKMOfDenseClassifier(FitsItsNetwork, PLMKM):
+    """PLM-KM with a classifier of its own."""
+
+
+class DiverseMiniBatchOfDenseClassifier(FitsItsNetwork, DiverseMiniBatch):
+    """Zhdanov's mini-batch with a classifier of its own."""
+
+
+class SuggestiveAnnotationOfDenseClassifier(FitsItsNetwork, SuggestiveAnnotation):
+    """Suggestive annotation with a classifier of its own."""
+
+
+class ExpectedGradientLengthOfDenseClassifier(FitsItsNetwork, ExpectedGradientLength):
+    """Expected gradient length with a classifier of its own."""
+
+
+class ContrastiveALOfDenseClassifier(FitsItsNetwork, ContrastiveAL):
+    """CAL with a classifier of its own."""
 
 
 class CartographyALOfDenseClassifier(FitsItsNetwork, CartographyAL):
@@ -148,6 +185,14 @@ ESTIMATORS = [
     AnchorALOfLogisticRegression(anchors="entropy", random_state=0),
     REALOfDenseClassifier(n_clusters=3, random_state=0),
     CartographyALOfDenseClassifier(t_cor=0.8, device="cpu", random_state=0),
+    CoreSetOfDenseClassifier(),
+    BertKM(encoder=FunctionTransformer(validate=True), random_state=0),
+    FTBertKMOfDenseClassifier(random_state=0),
+    PLMKMOfDenseClassifier(random_state=0),
+    DiverseMiniBatchOfDenseClassifier(random_state=0),
+    SuggestiveAnnotationOfDenseClassifier(),
+    ExpectedGradientLengthOfDenseClassifier(),
+    ContrastiveALOfDenseClassifier(),
     DENSE,
     COMMITTEE,
     Committee(LogisticRegression(), random_state=0),
@@ -181,8 +226,9 @@ ESTIMATORS = [
 # Not claimed: dispatch on array API namespaces.
 NOT_CLAIMED = {"check_array_api_input"}
 
-# What random scores cannot keep: they belong to positions, not to rows. (BADGE draws
-# its batch by positions too, but its gradients belong to rows.)
+# What random scores cannot keep: they belong to positions, not to rows. (BADGE and
+# k-means draw by positions too, but what they represent rows by belongs to rows.)
+OF_ROWS = (BADGE, BertKM, FTBertKM, PLMKM, DiverseMiniBatch)
 BY_POSITION = {
     "check_methods_sample_order_invariance",
     "check_methods_subset_invariance",
@@ -206,7 +252,7 @@ CHECKS = [
 @pytest.mark.parametrize(("estimator", "check"), CHECKS)
 def test_scikit_learn_checks(estimator, check):
     draws = getattr(estimator, "draws_from_pool", False)
-    if draws and not isinstance(estimator, BADGE) and name_of(check) in BY_POSITION:
+    if draws and not isinstance(estimator, OF_ROWS) and name_of(check) in BY_POSITION:
         with pytest.raises(AssertionError, match="invariant"):
             check(estimator)
     else:
@@ -254,6 +300,20 @@ STRATEGIES = [
     PowerSampling(kind="softrank", beta=2, random_state=0),
     ClassBalanced(),
     ClassBalanced(BADGE(random_state=0)),
+    CoreSet(),
+    SEALS(CoreSet(), n_neighbors=3),
+    BertKM(random_state=0),
+    RandSub(BertKM(random_state=0), max_subpool=30, random_state=0),
+    FTBertKM(random_state=0),
+    PLMKM(random_state=0),
+    DiverseMiniBatch(prefilter_factor=3, random_state=0),
+    DiverseMiniBatch(weighted=False, random_state=0),
+    SuggestiveAnnotation(),
+    SuggestiveAnnotation(RandomSampling(random_state=0), prefilter_factor=5),
+    ExpectedGradientLength(),
+    ExpectedGradientLength(bias=False),
+    *(ContrastiveAL(aggregate=how) for how in ("mean", "max", "median")),
+    AnchorAL(ContrastiveAL(n_neighbors=3), n_neighbors=20, random_state=0),
 ]
 
 

@@ -4,9 +4,11 @@
 """Rows that cover the pool: far apart, near to centres, or similar to the rest."""
 
 import numpy as np
+from sklearn.utils import gen_batches
 
 from skal.functional._clustering import in_range
-from skal.functional._distances import Centers, Points
+from skal.functional._distances import PRODUCTS_AT_ONCE, Centers, Points
+from skal.functional._ranking import top_rows
 from skal.utils._arrays import check_picks, check_vectors
 from skal.utils._nearest import Directions
 
@@ -18,6 +20,8 @@ _MAX_AT_ONCE = 1024
 # Gains in similarity that are closer tie: two rows that are similar to none but each
 # other, say, differ by rounding only.
 _TIE = 1e-6
+# A row that is more similar by less than that is not: products in single precision.
+_ROUNDING = 1e-6
 
 
 def k_center_greedy(embedding, labeled_embedding, n_queries):
@@ -285,25 +289,30 @@ def facility_location(embedding, candidates, n_queries):
         return np.empty(0, dtype=np.int64)
     candidates = check_picks(candidates, len(X), 1, "candidates", exactly=False)
     similarity = _Similarity(Directions.of(X), candidates)
-    covered = np.full(len(X), -1, dtype=np.float32)
-    gain = np.array([similarity.gain(i, covered) for i in range(len(candidates))])
+    gain = similarity.gain(np.arange(len(candidates)))
     known = np.zeros(len(candidates), dtype=np.int64)
-    picked = []
+    picked, at_once = [], 1
     while len(picked) < n_queries:
         best = gain.max()
         tied = np.flatnonzero(gain >= best - _TIE * (1 + best))
-        old = tied[known[tied] < len(picked)]
-        if len(old):
-            gain[old[0]], known[old[0]] = similarity.gain(old[0], covered), len(picked)
-            continue
-        np.maximum(covered, similarity.of(tied[0]), out=covered)
-        gain[tied[0]] = -np.inf
-        picked.append(tied[0])
+        if (known[tied] == len(picked)).all():
+            similarity.cover(tied[0])
+            gain[tied[0]] = -np.inf
+            picked.append(tied[0])
+            at_once = 1
+        else:
+            old = np.flatnonzero((known < len(picked)) & (gain > -np.inf))
+            old = old[top_rows(gain[old], at_once)]
+            gain[old], known[old] = similarity.gain(old), len(picked)
+            at_once *= 2
     return candidates[picked]
 
 
 class _Similarity:
-    """Cosine similarities of candidates to all rows; equal for equal candidates."""
+    """Cosine similarities of candidates to all rows; equal for equal candidates.
+
+    `covered` is that of each row to the most similar candidate there is so far.
+    """
 
     def __init__(self, points, candidates):
         self.points = points
@@ -312,22 +321,42 @@ class _Similarity:
         )
         self.number = self.number.ravel()
         self.queries = Directions.of(distinct).unit
+        self.covered = np.full(len(points), -1, dtype=np.float32)
         self.table = None
         if len(distinct) <= points.vectors.shape[1]:
-            self.table = self.queries @ points.vectors.T
-            self.table *= points.inverse
+            self.table = np.empty((len(distinct), len(points)), dtype=np.float32)
+            every = np.arange(len(distinct))
+            for rows in self._blocks(len(distinct)):
+                self.table[:, rows] = self._products(every, rows)
 
-    def of(self, candidate):
-        """Similarities of one candidate, (n_rows,)."""
-        number = self.number[candidate]
-        if self.table is not None:
-            return self.table[number]
-        return (self.points.vectors @ self.queries[number]) * self.points.inverse
+    def cover(self, candidate):
+        """Take in one candidate."""
+        for rows in self._blocks(1):
+            similarity = self._of([self.number[candidate]], rows)[0]
+            np.maximum(self.covered[rows], similarity, out=self.covered[rows])
 
-    def gain(self, candidate, covered):
-        """How much more similar to it than `covered` the rows are, in all."""
-        more = np.maximum(self.of(candidate) - covered, 0)
-        return more.sum(dtype=np.float64)
+    def gain(self, candidates):
+        """How much more similar to each of these the rows are than covered, in all."""
+        numbers, inverse = np.unique(self.number[candidates], return_inverse=True)
+        gain = np.zeros(len(numbers))
+        for rows in self._blocks(len(numbers)):
+            more = self._of(numbers, rows) - self.covered[rows]
+            more[more < _ROUNDING] = 0
+            gain += more.sum(axis=1, dtype=np.float64)
+        return gain[inverse.ravel()]
+
+    def _of(self, numbers, rows):
+        if self.table is None:
+            return self._products(numbers, rows)
+        return self.table[numbers, rows]
+
+    def _products(self, numbers, rows):
+        products = self.queries[numbers] @ self.points.vectors[rows].T
+        products *= self.points.inverse[rows]
+        return products
+
+    def _blocks(self, width):
+        return gen_batches(len(self.points), max(64, PRODUCTS_AT_ONCE // width))
 
 
 def _check_centers(centers, X, name):

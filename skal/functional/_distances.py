@@ -12,7 +12,7 @@ import numpy as np
 
 _HALF_ULP = 2.0**-24
 # Distances at a time: a product of 4 MB.
-_PRODUCTS_AT_ONCE = 2**20
+PRODUCTS_AT_ONCE = 2**20
 _PAIRS_AT_ONCE = 1024
 # Rows whose mean distances are taken about; any point near to them would do.
 _SAMPLE = 4096
@@ -39,7 +39,7 @@ class Points:
 
     def blocks(self, width):
         """Slices of the rows, `width` numbers to be held for each."""
-        size = max(64, _PRODUCTS_AT_ONCE // max(width, 1))
+        size = max(64, PRODUCTS_AT_ONCE // max(width, 1))
         for start in range(0, len(self), size):
             yield slice(start, min(start + size, len(self)))
 
@@ -53,7 +53,7 @@ class Centers:
         self.vectors = np.empty(size, dtype=np.float32)
         self._minus_twice = np.empty(size, dtype=np.float32)
         self._constant = np.empty((len(vectors) + room, 1), dtype=np.float32)
-        self._reach = np.zeros(len(vectors) + room)
+        self._reach = np.zeros(len(vectors) + room, dtype=np.float32)
         self._n = 0
         self.add(vectors)
 
@@ -83,11 +83,11 @@ class Centers:
 
     def slack(self, rows):
         """How far rough distances of these rows can be from the true ones."""
-        norms = self.points.norms[rows].astype(np.float64)
         reach = self._reach[: self._n].max(initial=0)
         # Twice what the rounding of d products and some sums can add up to.
-        tolerance = 4 * (self.vectors.shape[1] + 8) * _HALF_ULP
-        return tolerance * ((norms + reach) * reach + self.points.sizes[rows])
+        tolerance = np.float32(4 * (self.vectors.shape[1] + 8) * _HALF_ULP)
+        around = (self.points.norms[rows] + reach) * reach + self.points.sizes[rows]
+        return tolerance * around
 
     def exact(self, centers, rows):
         """Distances of pairs, in double precision."""

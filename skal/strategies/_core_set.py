@@ -80,3 +80,8 @@ class CoreSet(QueryStrategy):
     def _query(self, view, n_queries):
         known = view.labeled.embedding if len(view.labeled) else np.empty((0, 0))
         return k_center_greedy(view.embedding, known, n_queries)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags

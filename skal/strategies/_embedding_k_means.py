@@ -51,6 +51,11 @@ class _EmbeddingKMeans(QueryStrategy):
             rows = np.concatenate([rows, more])
         return rows
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
 
 class BertKM(_EmbeddingKMeans):
     """Pick the rows nearest to the k-means centres of a pretrained encoder's vectors.

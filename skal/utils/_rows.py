@@ -35,6 +35,8 @@ def take_rows(X, rows):
         return [X[int(row)] for row in rows]
     if isinstance(X, tuple):
         return [X[row] for row in rows]
+    if not hasattr(X, "__getitem__"):
+        X = np.asarray(X)
     return safe_indexing(X, rows)
 
 

@@ -122,7 +122,7 @@ def test_how_often_distances_are_refreshed_does_not_matter(monkeypatch, name, li
     expected = k_center_greedy(X, labeled, 60)
     monkeypatch.setattr(coverage, "_LEAST_CHECKS", limits[0])
     monkeypatch.setattr(coverage, "_ROWS_PER_CHECK", limits[1])
-    monkeypatch.setattr(distances, "_PRODUCTS_AT_ONCE", 1000)
+    monkeypatch.setattr(distances, "PRODUCTS_AT_ONCE", 1000)
     assert np.array_equal(k_center_greedy(X, labeled, 60), expected)
 
 
@@ -213,7 +213,7 @@ def test_random_rows_in_place_of_the_nearest_would_fail(seed):
 
 @pytest.mark.parametrize("name", POOLS)
 def test_nearest_rows_are_those_of_a_plain_search(monkeypatch, name):
-    monkeypatch.setattr(distances, "_PRODUCTS_AT_ONCE", 1000)
+    monkeypatch.setattr(distances, "PRODUCTS_AT_ONCE", 1000)
     X, _ = POOLS[name]
     picked = np.random.RandomState(1).choice(len(X), 40)
     centers = X[picked] + 0.01 * np.arange(40)[:, None]
