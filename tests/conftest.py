@@ -112,15 +112,25 @@ def tiny_bert(shared_dir):
 
 
 @pytest.fixture(scope="session")
-def trec(shared_dir):
-    """TREC as (X_train, y_train, X_test, y_test): lists of str, int arrays."""
+def benchmark_set(shared_dir):
+    """A function of a data set's name: (X_train, y_train, X_test, y_test), lists of str
+    and int arrays."""
     import pandas as pd
 
-    parts = []
-    for split in ("train", "test"):
-        path = shared_dir / "data" / "trec" / f"{split}.parquet"
-        if not path.is_file():
-            pytest.skip("the shared data folder has no data/trec")
-        frame = pd.read_parquet(path)
-        parts += [frame["text"].tolist(), frame["label"].to_numpy()]
-    return tuple(parts)
+    def read(name):
+        parts = []
+        for split in ("train", "test"):
+            path = shared_dir / "data" / name / f"{split}.parquet"
+            if not path.is_file():
+                pytest.skip(f"the shared data folder has no data/{name}")
+            frame = pd.read_parquet(path)
+            parts += [frame["text"].tolist(), frame["label"].to_numpy()]
+        return tuple(parts)
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def trec(benchmark_set):
+    """TREC as (X_train, y_train, X_test, y_test): lists of str, int arrays."""
+    return benchmark_set("trec")
