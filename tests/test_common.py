@@ -10,13 +10,15 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from skal import ActiveLearner, Committee, QueryPipeline
+from skal import ActiveLearner, Committee, QueryPipeline, TransformerClassifier
 from skal.filters import SEALS, AnchorAL, RandSub
 from skal.strategies import (
+    ALPS,
     BADGE,
     BALD,
     PLMKM,
     REAL,
+    AcTune,
     BatchBALD,
     BertKM,
     CartographyAL,
@@ -25,6 +27,7 @@ from skal.strategies import (
     ConsensusEntropy,
     ContrastiveAL,
     CoreSet,
+    DiscriminativeAL,
     DiverseMiniBatch,
     Entropy,
     ExpectedGradientLength,
@@ -121,6 +124,14 @@ class ContrastiveALOfDenseClassifier(FitsItsNetwork, ContrastiveAL):
     """CAL with a classifier of its own."""
 
 
+class AcTuneOfDenseClassifier(FitsItsNetwork, AcTune):
+    """AcTune with a classifier of its own."""
+
+
+class DiscriminativeALOfDenseClassifier(FitsItsNetwork, DiscriminativeAL):
+    """Discriminative AL with a classifier of its own."""
+
+
 class CartographyALOfDenseClassifier(FitsItsNetwork, CartographyAL):
     """Cartography AL with a classifier of its own."""
 
@@ -184,6 +195,14 @@ ESTIMATORS = [
     AnchorALOfLogisticRegression(Entropy(), random_state=0),
     AnchorALOfLogisticRegression(anchors="entropy", random_state=0),
     REALOfDenseClassifier(n_clusters=3, random_state=0),
+    AcTuneOfDenseClassifier(n_clusters=3, random_state=0),
+    DiscriminativeALOfDenseClassifier(
+        hidden_layer_sizes=(5,),
+        max_epochs=2,
+        batch_size=8,
+        device="cpu",
+        random_state=0,
+    ),
     CartographyALOfDenseClassifier(t_cor=0.8, device="cpu", random_state=0),
     CoreSetOfDenseClassifier(),
     BertKM(encoder=FunctionTransformer(validate=True), random_state=0),
@@ -314,6 +333,21 @@ STRATEGIES = [
     ExpectedGradientLength(bias=False),
     *(ContrastiveAL(aggregate=how) for how in ("mean", "max", "median")),
     AnchorAL(ContrastiveAL(n_neighbors=3), n_neighbors=20, random_state=0),
+    *(
+        AcTune(n_clusters=5, uncertainty=uncertainty, compat=compat, random_state=0)
+        for uncertainty in ("entropy", "contrastive")
+        for compat in (None, "reference")
+    ),
+    AcTune(n_clusters=5, n_per_region=2, max_share=0.3, random_state=0),
+    RandSub(AcTune(random_state=0), max_subpool=30, random_state=0),
+    DiscriminativeAL(
+        hidden_layer_sizes=(5,), max_epochs=3, device="cpu", random_state=0
+    ),
+    RandSub(
+        DiscriminativeAL(n_sub_batches=2, max_epochs=3, device="cpu", random_state=0),
+        max_subpool=30,
+        random_state=0,
+    ),
 ]
 
 
@@ -363,3 +397,20 @@ OF_SAMPLES = [
 @pytest.mark.parametrize("strategy", OF_SAMPLES, ids=repr)
 def test_strategies_of_samples_keep_their_promises(strategy, estimator):
     check_query_strategy(strategy, estimator=estimator)
+
+
+# Strategies that read what a pretrained language model says of texts.
+OF_TEXTS = [
+    ALPS(random_state=0),
+    ALPS(token_share=0.5, masked=True, clustering="k-means++", random_state=0),
+    RandSub(ALPS(random_state=0), max_subpool=30, random_state=0),
+]
+
+
+@pytest.mark.parametrize("strategy", OF_TEXTS, ids=repr)
+def test_strategies_of_texts_keep_their_promises(strategy, toy_texts):
+    classifier = TransformerClassifier(
+        "skal-tiny", max_epochs=1, min_steps=0, device="cpu", random_state=0
+    )
+    X, y = toy_texts
+    check_query_strategy(strategy, estimator=classifier, X=X, y=y)

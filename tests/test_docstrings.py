@@ -16,16 +16,19 @@ import skal
 from skal import ActiveLearner, Committee, QueryPipeline
 from skal.filters import SEALS, AnchorAL, RandSub
 from skal.strategies import (
+    ALPS,
     BADGE,
     BALD,
     PLMKM,
     REAL,
+    AcTune,
     BatchBALD,
     BertKM,
     CartographyAL,
     ConsensusEntropy,
     ContrastiveAL,
     CoreSet,
+    DiscriminativeAL,
     DiverseMiniBatch,
     Entropy,
     ExpectedGradientLength,
@@ -113,6 +116,8 @@ OF_FRAMES = {"feature_names_in_"}
         SuggestiveAnnotation(),
         ExpectedGradientLength(),
         ContrastiveAL(),
+        AcTune(),
+        DiscriminativeAL(),
     ],
     ids=lambda strategy: type(strategy).__name__,
 )
@@ -149,6 +154,12 @@ def test_attributes_of_cartography():
     classifier = DenseClassifier((5,), max_epochs=1, device="cpu").fit(X, Y)
     strategy = CartographyAL().fit(X, Y, estimator=classifier)
     assert documented(strategy) - OF_FRAMES == fitted_attributes(strategy)
+
+
+def test_attributes_of_alps(toy_texts):
+    classifier = TransformerClassifier("skal-tiny", device="cpu")
+    strategy = ALPS().fit(*toy_texts, estimator=classifier)
+    assert documented(strategy) == fitted_attributes(strategy)
 
 
 def test_attributes_of_the_learner():

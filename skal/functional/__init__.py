@@ -29,6 +29,7 @@ from skal.functional._gradient import (
 )
 from skal.functional._pseudo_errors import allocate_budget, pseudo_errors
 from skal.functional._ranking import top_rows
+from skal.functional._regions import region_rows, region_scores
 from skal.functional._sampling import random_rows
 from skal.functional._shares import allocate_evenly, allocate_shares
 from skal.functional._stochastic import perturbed_scores
@@ -61,6 +62,8 @@ __all__ = [
     "perturbed_scores",
     "pseudo_errors",
     "random_rows",
+    "region_rows",
+    "region_scores",
     "spread_anchors",
     "surprisal_embedding",
     "top_per_cluster",

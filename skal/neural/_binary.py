@@ -22,6 +22,8 @@ def fit_binary(
     seed,
     device,
     weight_decay=0.01,
+    balanced=False,
+    stop_accuracy=None,
 ):
     """Train a multi-layer perceptron without dropout by AdamW on cross-entropy.
 
@@ -39,6 +41,11 @@ def fit_binary(
         are.
     device : torch.device
     weight_decay : float, default=0.01
+    balanced : bool, default=False
+        Whether both kinds weigh the same in all, however many there are of each.
+    stop_accuracy : float, default=None
+        Training ends after the first epoch in which more than this share of the rows,
+        weighed like the loss, was predicted right, each before the step it led to.
 
     Returns
     -------
@@ -54,18 +61,39 @@ def fit_binary(
         module = DenseModule(X.shape[1], hidden_layer_sizes, 2, dropout=0).to(device)
         vectors = torch.tensor(X, device=device)
         codes = torch.tensor(is_positive, dtype=torch.int64, device=device)
+        weights = torch.tensor(row_weights(is_positive, balanced), device=device)
         optimizer = torch.optim.AdamW(
             module.parameters(), lr=lr, weight_decay=weight_decay
         )
         for _ in range(max_epochs):
-            for rows in torch.randperm(len(X)).to(device).split(batch_size):
-                loss = torch.nn.functional.cross_entropy(
-                    module(vectors[rows]), codes[rows]
-                )
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
+            right = _epoch(module, vectors, codes, weights, batch_size, optimizer)
+            if stop_accuracy is not None and float(right) > stop_accuracy * len(X):
+                break
     return module
+
+
+def row_weights(is_positive, balanced):
+    """How much each row counts, 1 on average; (n,) float32."""
+    n_positive = np.count_nonzero(is_positive)
+    n_negative = len(is_positive) - n_positive
+    if not (balanced and n_positive and n_negative):
+        return np.ones(len(is_positive), dtype=np.float32)
+    share = len(is_positive) / 2
+    weights = np.where(is_positive, share / n_positive, share / n_negative)
+    return weights.astype(np.float32)
+
+
+def _epoch(module, vectors, codes, weights, batch_size, optimizer):
+    """One pass over the rows; the weight of those that were predicted right."""
+    right = torch.zeros((), device=vectors.device)
+    for rows in torch.randperm(len(vectors)).to(vectors.device).split(batch_size):
+        logits = module(vectors[rows])
+        loss = torch.nn.functional.cross_entropy(logits, codes[rows], reduction="none")
+        optimizer.zero_grad()
+        (loss * weights[rows]).mean().backward()
+        optimizer.step()
+        right += weights[rows][logits.argmax(dim=1) == codes[rows]].sum()
+    return right
 
 
 def predict_binary(module, X):

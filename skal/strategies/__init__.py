@@ -3,6 +3,8 @@
 
 """Query strategies: which rows to label next."""
 
+from skal.strategies._actune import AcTune
+from skal.strategies._alps import ALPS
 from skal.strategies._badge import BADGE
 from skal.strategies._cartography import CartographyAL
 from skal.strategies._committee import (
@@ -17,6 +19,7 @@ from skal.strategies._committee import (
 from skal.strategies._composition import ClassBalanced, Combine, PowerSampling
 from skal.strategies._contrastive import ContrastiveAL
 from skal.strategies._core_set import CoreSet
+from skal.strategies._discriminative import DiscriminativeAL
 from skal.strategies._embedding_k_means import PLMKM, BertKM, FTBertKM
 from skal.strategies._gradient_length import ExpectedGradientLength
 from skal.strategies._prefiltered import DiverseMiniBatch, SuggestiveAnnotation
@@ -26,10 +29,12 @@ from skal.strategies._real import REAL
 from skal.strategies._uncertainty import Entropy, LeastConfidence, Margin
 
 __all__ = [
+    "ALPS",
     "BADGE",
     "BALD",
     "PLMKM",
     "REAL",
+    "AcTune",
     "BatchBALD",
     "BertKM",
     "CartographyAL",
@@ -38,6 +43,7 @@ __all__ = [
     "ConsensusEntropy",
     "ContrastiveAL",
     "CoreSet",
+    "DiscriminativeAL",
     "DiverseMiniBatch",
     "Entropy",
     "ExpectedGradientLength",

@@ -44,7 +44,7 @@ class _EmbeddingKMeans(QueryStrategy):
 
     def _query(self, view, n_queries):
         rng = view.rng(self.random_state)
-        rows = central_rows(self._represent(view), n_queries, rng)
+        rows = self._central_rows(self._represent(view), n_queries, rng)
         if len(rows) < n_queries:
             left = np.setdiff1d(np.arange(len(view)), rows)
             more = rng.choice(left, n_queries - len(rows), replace=False)
@@ -55,6 +55,10 @@ class _EmbeddingKMeans(QueryStrategy):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
+    def _central_rows(self, vectors, n_queries, rng):
+        """Up to `n_queries` rows, fewer where there are fewer distinct vectors."""
+        return central_rows(vectors, n_queries, rng)
 
 
 class BertKM(_EmbeddingKMeans):

@@ -11,6 +11,7 @@ from sklearn.datasets import make_blobs
 from sklearn.metrics import roc_auc_score
 
 from skal.neural import fit_binary, predict_binary
+from skal.neural._binary import row_weights
 
 CPU = torch.device("cpu")
 X, Y = make_blobs(200, centers=[[0, 0], [3, 3]], cluster_std=0.5, random_state=0)
@@ -82,3 +83,38 @@ def test_ctrl_c_stops_the_training(monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         fit()
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_balanced_rows_weigh_the_same_in_all():
+    is_positive = np.arange(110) >= 10
+    weights = row_weights(is_positive, balanced=True)
+    assert weights.dtype == np.float32
+    assert weights[:10].sum() == pytest.approx(weights[10:].sum()) == pytest.approx(55)
+    assert row_weights(is_positive, balanced=False).tolist() == [1] * 110
+    assert row_weights(np.ones(3, dtype=bool), balanced=True).tolist() == [1] * 3
+
+
+def test_kinds_that_cannot_be_told_apart_are_even_where_both_weigh_the_same():
+    vectors = np.random.RandomState(0).normal(size=(200, 2)).astype(np.float32)
+    is_positive = np.arange(200) % 10 > 0
+    settings = {"hidden_layer_sizes": (5,), "lr": 0.01, "max_epochs": 20}
+    settings |= {"batch_size": 50, "seed": 0, "device": CPU}
+    for balanced, share in [(False, 0.9), (True, 0.5)]:
+        module = fit_binary(vectors, is_positive, balanced=balanced, **settings)
+        assert abs(predict_binary(module, vectors).mean() - share) < 0.1
+
+
+def test_training_ends_where_enough_is_predicted_right(monkeypatch):
+    steps = []
+    step = torch.optim.AdamW.step
+    monkeypatch.setattr(
+        torch.optim.AdamW, "step", lambda self: (steps.append(1), step(self))
+    )
+    lengths = []
+    for stop_accuracy in (None, 0.9, 0.5):
+        steps.clear()
+        fit(stop_accuracy=stop_accuracy, max_epochs=20)
+        lengths.append(len(steps) / 13)  # batches in an epoch
+    assert lengths[0] == 20
+    assert 20 > lengths[1] >= lengths[2] >= 1
+    assert lengths[2] < 5
