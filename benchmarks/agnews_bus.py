@@ -31,7 +31,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import f1_score, make_scorer
+from sklearn.metrics import check_scoring, f1_score, make_scorer
 
 from skal import ActiveLearner, TransformerClassifier, simulate
 from skal.datasets import load_parquet_folder, make_imbalanced
@@ -98,6 +98,24 @@ ORDERS = [
 ]
 
 
+class Meter:
+    """Scores, and the processor seconds of the query that came before.
+
+    A query lies between the scoring in one round and the answers in the next. Other
+    programs on the machine change its processor time little, unlike the clock's.
+    """
+
+    def answer(self, rows, X, y, seed):
+        now = time.process_time()
+        self.query_cpu = now - getattr(self, "scored", now)
+        return y[rows]
+
+    def score(self, learner, X, y):
+        scores = check_scoring(learner, scoring=SCORERS)(learner, X, y)
+        self.scored = time.process_time()
+        return {**scores, "query_cpu": self.query_cpu}
+
+
 def load(folder):
     """Pool and test rows of Agnews-Bus: 1 is business, 0 the rest."""
     news = load_parquet_folder(folder)
@@ -135,14 +153,15 @@ def run(args):
     path, name = find_encoder(args.encoder)
     encoder = SentenceEncoder(path, cache_dir=work / "vectors")
     encoder.fit().transform(data[0])  # once, and not in the time of any run
-    learners = make_learners(args.model, encoder)
+    learners, meter = make_learners(args.model, encoder), Meter()
     table = simulate(
         {name: learners[name] for name in args.methods},
         {"agnews-bus": data},
         n_rounds=args.rounds,
         **PROTOCOL,
         seeds=args.seeds,
-        scoring=SCORERS,
+        scoring=meter.score,
+        oracle=meter.answer,
         folder=work / "runs",
         n_jobs=args.n_jobs,
         verbose=1,
@@ -166,6 +185,7 @@ def run(args):
 def tidy(table, y):
     """The table of `simulate` with what the labels of the pool add to it."""
     frame = pd.DataFrame(table).drop(columns="dataset")
+    frame = frame.rename(columns={"test_query_cpu": "query_cpu_time"})
     of_run = [frame["learner"], frame["seed"]]
     found = frame["rows"].map(lambda rows: int(y[rows].sum()))
     frame["n_minority"] = found.groupby(of_run).cumsum()
@@ -185,12 +205,14 @@ def tidy(table, y):
 
 
 def with_shares(frame):
-    """The table with the minority's share of the subpool and the time of the query."""
-    asked = frame["round"] > 0
-    return frame.assign(
-        share=frame["n_subpool_minority"] / frame["n_subpool"],
-        wait=frame[PARTS].sum(axis=1).where(asked),
-    )
+    """The table with the minority's share of the subpool, and the time of a query.
+
+    The processor time of a query is shared out by the wall clock's times of its parts.
+    """
+    wait = frame["query_cpu_time"].where(frame["round"] > 0)
+    parts = frame[PARTS].mul(wait / frame[PARTS].sum(axis=1), axis=0)
+    share = frame["n_subpool_minority"] / frame["n_subpool"]
+    return frame.assign(share=share, wait=wait, **parts)
 
 
 def by_run(frame):
@@ -296,7 +318,7 @@ def draw(frame, path):
         "F1 of the minority on the test rows": grouped["test_f1_minority"].mean(),
         "Minority rows found": grouped["n_minority"].mean(),
         "Minority share of the subpool": grouped["share"].mean(),
-        "Seconds of a query": grouped["wait"].median(),
+        "Processor seconds of a query": grouped["wait"].median(),
     }
     for axes, (title, values) in zip(
         figure.subplots(2, 2, sharex=True).flat, panels.items(), strict=True
@@ -308,7 +330,8 @@ def draw(frame, path):
         axes.grid(alpha=0.3)
     figure.axes[2].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     figure.axes[3].set_yscale("log")
-    figure.supxlabel("labels bought", fontsize="medium")
+    for axes in figure.axes[2:]:
+        axes.set_xlabel("labels bought")
     lines, names = figure.axes[0].get_legend_handles_labels()
     figure.legend(lines, names, loc="outside lower center", ncols=4, frameon=False)
     figure.savefig(path, dpi=110, metadata={"Software": None})
