@@ -3,7 +3,9 @@
 
 """Configuration of the documentation site. Building it needs no network."""
 
+import csv
 import importlib.metadata
+from pathlib import Path
 
 import matplotlib
 
@@ -22,7 +24,12 @@ extensions = [
     "numpydoc",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "auto_examples/**.ipynb", "auto_examples/**.py"]
+exclude_patterns = [
+    "_build",
+    "_tables",
+    "auto_examples/**.ipynb",
+    "auto_examples/**.py",
+]
 default_role = "code"
 nitpicky = False
 
@@ -62,3 +69,35 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
 }
 html_show_sourcelink = False
+
+
+def write_strategy_tables(app):
+    """The tables of the page on strategies, out of the code itself."""
+    from skal.strategies import list_strategies
+
+    folder = Path(app.srcdir) / "_tables"
+    folder.mkdir(exist_ok=True)
+    cards = [
+        {
+            **card,
+            "name": f":class:`~skal.strategies.{card['name']}`",
+            "reads": ", ".join(card["reads"]) or "nothing",
+            "cold_start": "yes" if card["cold_start"] else "no",
+        }
+        for card in list_strategies()
+    ]
+    tables = {
+        "cost": ["name", "family", "reads", "cold_start", "time", "memory"],
+        "source": ["name", "paper", "agreement", "deviations"],
+    }
+    for table, columns in tables.items():
+        path = folder / f"strategies_{table}.csv"
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(column.replace("_", " ") for column in columns)
+            writer.writerows([card[column] for column in columns] for card in cards)
+
+
+def setup(app):
+    """Called by Sphinx."""
+    app.connect("builder-inited", write_strategy_tables)

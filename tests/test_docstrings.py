@@ -25,6 +25,8 @@ from skal.strategies import (
     BatchBALD,
     BertKM,
     CartographyAL,
+    ClassBalanced,
+    Combine,
     ConsensusEntropy,
     ContrastiveAL,
     CoreSet,
@@ -37,9 +39,11 @@ from skal.strategies import (
     LeastConfidence,
     Margin,
     MeanSTD,
+    PowerSampling,
     RandomSampling,
     SuggestiveAnnotation,
     VariationRatio,
+    ViaProxy,
     VoteEntropy,
 )
 from skal.text import DenseClassifier, SentenceEncoder, TransformerClassifier
@@ -118,6 +122,10 @@ OF_FRAMES = {"feature_names_in_"}
         ContrastiveAL(),
         AcTune(),
         DiscriminativeAL(),
+        ClassBalanced(),
+        Combine([Entropy()]),
+        PowerSampling(),
+        ViaProxy(None, LogisticRegression()),
     ],
     ids=lambda strategy: type(strategy).__name__,
 )

@@ -4,6 +4,7 @@
 """Strategies, filters and models by name."""
 
 import difflib
+import inspect
 import re
 from pathlib import Path
 
@@ -145,12 +146,15 @@ def _encoder_for(model, filter_):
 def _make(spec, package, kind, inner=None, extra=None):
     name, params = _split(spec, kind)
     cls = _find(name, package, kind)
-    known = [key for key in _parameters(cls) if key != "strategy"]
+    nests = kind == "strategy"
+    known = [key for key in _parameters(cls) if nests or key != "strategy"]
     _check_parameters(name, params, known)
+    words = [f"{key}={value!r}" for key, value in params.items() if key != "strategy"]
+    if "strategy" in params:
+        inner, params["strategy"] = _make(params["strategy"], package, kind)
     made = cls(**(extra or {}), **params)
     _check_values(made._check_parameters, name, params)
-    words = [inner] if inner else []
-    words += [f"{key}={value!r}" for key, value in params.items()]
+    words = [inner, *words] if inner else words
     title = cls.__name__
     return f"{title}({', '.join(words)})" if words else title, made
 
@@ -160,16 +164,29 @@ def _parameters(cls):
 
 
 def _find(name, package, kind):
-    names = {_plain(known): known for known in package.__all__}
+    offered = [known for known in package.__all__ if _has_defaults(package, known)]
+    names = {_plain(known): known for known in offered}
     wanted = _plain(_SHORT.get(name, name))
     if wanted not in names:
-        known = [*package.__all__, *([NO_FILTER] if kind == "filter" else [])]
+        known = [*offered, *([NO_FILTER] if kind == "filter" else [])]
         raise UsageError(
             f"There is no {kind} {name!r}.{meant(name, known)} There are "
             f"{', '.join(known)}.",
             name,
         )
     return getattr(package, names[wanted])
+
+
+def _has_defaults(package, name):
+    """Whether it is a class whose parameters, if it has any, all have defaults.
+
+    What is made of several strategies, or of another classifier, takes Python.
+    """
+    thing = getattr(package, name)
+    if not inspect.isclass(thing):
+        return False
+    parameters = inspect.signature(thing).parameters.values()
+    return all(parameter.default is not parameter.empty for parameter in parameters)
 
 
 def _name_of(spec):
@@ -180,11 +197,12 @@ def _split(spec, kind):
     """Name and parameters."""
     if isinstance(spec, str):
         return spec, {}
-    if not isinstance(spec.get("name"), str):
+    is_table = isinstance(spec, dict)
+    if not is_table or not isinstance(spec.get("name"), str):
         raise UsageError(
             f"A {kind} is a name, or a table that holds a name, such as "
             f'{{name = "...", parameter = 1}}. Got {spec!r:.60}.',
-            *map(str, spec),
+            *(map(str, spec) if is_table else [str(spec)]),
         )
     return spec["name"], {key: value for key, value in spec.items() if key != "name"}
 

@@ -7,6 +7,7 @@ from skal.strategies._actune import AcTune
 from skal.strategies._alps import ALPS
 from skal.strategies._badge import BADGE
 from skal.strategies._cartography import CartographyAL
+from skal.strategies._catalogue import list_strategies
 from skal.strategies._committee import (
     BALD,
     BatchBALD,
@@ -58,4 +59,5 @@ __all__ = [
     "VariationRatio",
     "ViaProxy",
     "VoteEntropy",
+    "list_strategies",
 ]
