@@ -20,7 +20,7 @@ from skal.cli._data import load_data
 from skal.cli._errors import UsageError
 from skal.cli._means import screen_table, summarize
 from skal.cli._names import NO_FILTER, TFIDF, check_model, make_learner, meant
-from skal.cli._screen import quiet_transformers
+from skal.cli._screen import quiet
 from skal.cli._tables import to_bytes, write_file
 
 
@@ -32,6 +32,7 @@ class Plan(NamedTuple):
     protocol: dict
     output: Path
     jobs: int | None
+    model: str | dict
 
 
 def compare(config, output=None, jobs=None, dask=None):
@@ -67,7 +68,7 @@ def make_plan(settings, folder):
         If a name is not known, with the words that lead to it.
     """
     model = settings.get("model", TFIDF)
-    with _under("model"):
+    with _under("model"), quiet(model):
         check_model(model, folder)
     scoring = _listed(settings.get("scoring", ["accuracy", "f1_macro"]))
     _check_scorers(scoring)
@@ -85,7 +86,7 @@ def make_plan(settings, folder):
         "scoring": scoring,
     }
     output = folder / settings.get("output", "skal-results")
-    return Plan(learners, datasets, protocol, output, settings.get("jobs"))
+    return Plan(learners, datasets, protocol, output, settings.get("jobs"), model)
 
 
 def _listed(value):
@@ -152,7 +153,7 @@ def run(plan, dask=None):
     dask : str or None, default=None
         The address of a scheduler.
     """
-    with quiet_transformers(), _workers(dask):
+    with quiet(plan.model), _workers(dask):
         table = simulate(
             plan.learners,
             plan.datasets,
@@ -164,8 +165,7 @@ def run(plan, dask=None):
     means = summarize(table)
     write_file(plan.output / "summary.csv", to_bytes(means, ".csv"))
     write_file(plan.output / "learning_curves.png", draw_curves(table))
-    console = Console()
-    console.print(screen_table(means))
+    Console().print(screen_table(means))
     files = "table.csv, table.jsonl, summary.csv, learning_curves.png"
     print(f"In {plan.output.resolve()}: {files}")
 

@@ -42,19 +42,23 @@ def draw_curves(table):
     for (dataset, name), ax in zip(
         itertools.product(datasets, names), grid.flat, strict=True
     ):
-        for learner, style in zip(learners, _styles(), strict=False):
-            curves = runs(table, dataset, learner)
-            _draw(ax, table, name, curves, label=learner, **style)
-            if len(learners) <= _MOST_BANDS:
-                _shade(ax, table, name, curves, style["color"])
-        score = name.removeprefix("test_").replace("_", " ")
-        ax.set(title=dataset, xlabel="Labels", ylabel=score)
-        ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
-        ax.grid(alpha=0.3)
+        _draw_panel(ax, table, dataset, name, learners)
     _add_legend(figure, grid[0, 0], len(set(table.seed.tolist())), len(learners))
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=150)
     return picture.getvalue()
+
+
+def _draw_panel(ax, table, dataset, name, learners):
+    for learner, style in zip(learners, _styles(), strict=False):
+        curves = runs(table, dataset, learner)
+        _draw(ax, table, name, curves, label=learner, **style)
+        if len(learners) <= _MOST_BANDS:
+            _shade(ax, table, name, curves, style["color"])
+    score = name.removeprefix("test_").replace("_", " ")
+    ax.set(title=dataset, xlabel="Labels", ylabel=score)
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    ax.grid(alpha=0.3)
 
 
 def _styles():

@@ -16,7 +16,7 @@ NO_FILTER = "none"
 
 
 def meant(word, words):
-    """ " Did you mean ...?", or nothing if no word is close."""
+    """A space and the question whether a close word was meant; nothing without one."""
     plain = {_plain(known): known for known in reversed(list(words))}
     close = difflib.get_close_matches(_plain(str(word)), plain, n=1)
     return f" Did you mean {plain[close[0]]!r}?" if close else ""
@@ -54,7 +54,7 @@ def make_learner(strategy, filter_, model, folder=Path()):
 
     classifier = make_classifier(model, folder)
     name, picker = _make(strategy, strategies, "strategy")
-    if _name_of(filter_) != NO_FILTER:
+    if _plain(_name_of(filter_)) != NO_FILTER:
         extra = {"strategy": picker} | _encoder_for(model, filter_)
         name, picker = _make(filter_, filters, "filter", name, extra)
     try:
@@ -135,9 +135,9 @@ def _encoder_for(model, filter_):
     from skal import filters
     from skal.cli._lsa import LSA
 
-    kind = _find(_name_of(filter_), filters, "filter")
-    own = isinstance(filter_, dict) and "encoder" in filter_
-    if is_transformer(model) or own or "encoder" not in _parameters(kind):
+    name, params = _split(filter_, "filter")
+    takes_one = "encoder" in _parameters(_find(name, filters, "filter"))
+    if is_transformer(model) or "encoder" in params or not takes_one:
         return {}
     vectorizer = TfidfVectorizer(sublinear_tf=True)
     return {"encoder": make_pipeline(vectorizer, LSA(100, random_state=0))}

@@ -4,7 +4,6 @@
 """The next batch of a pool in a file."""
 
 import warnings
-from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,10 +16,9 @@ from skal.cli._names import (
     NO_FILTER,
     TFIDF,
     check_model,
-    is_transformer,
     make_learner,
 )
-from skal.cli._screen import quiet_transformers
+from skal.cli._screen import quiet
 from skal.cli._tables import WRITABLE, read_table, to_bytes, write_file
 from skal.exceptions import SingleClassWarning
 from skal.strategies import RandomSampling
@@ -93,7 +91,7 @@ def query(
     for file in answers:
         print(file.told())
     answers = as_labels(answers, add_labels)
-    with quiet_transformers() if is_transformer(model) else nullcontext():
+    with quiet(model):
         check_model(model)
         picked = _pick(learner, rows, answers)
     _write(output, rows, picked, columns)

@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 from rich.table import Table
 
+from skal.cli._names import is_transformer
 from skal.cli._summary import outcome
 
 # Two colours of Okabe and Ito's palette, told apart by every kind of colour vision.
@@ -166,6 +167,11 @@ def save_figure(curves, rare, path):
     )
     figure.savefig(path, dpi=150)
     return path.resolve()
+
+
+def quiet(model):
+    """A context in which a model keeps off the screen; one for TF-IDF does nothing."""
+    return quiet_transformers() if is_transformer(model) else contextlib.nullcontext()
 
 
 @contextlib.contextmanager

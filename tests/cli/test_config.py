@@ -149,6 +149,7 @@ path = "train.csv"
             '"CartographyAL"',
             ["line 1", "training_dynamics", "TransformerC"],
         ),
+        ('"none"', "{max_subpool = 5}", ["line 2", "a table that holds a name"]),
         ('"none"', '"AnchorLA"', ["line 2", "no filter 'AnchorLA'", "mean 'AnchorAL'"]),
         (
             '"none"',
