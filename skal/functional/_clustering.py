@@ -123,17 +123,17 @@ def nearest_center(X, centers):
 def _seeds(X, n_clusters, weight, rng):
     """Distinct rows to start from; fewer than `n_clusters` if the sample has fewer."""
     size = max(_LEAST_SAMPLE, _SAMPLE_PER_CLUSTER * n_clusters)
-    if weight is not None:
-        X, weight = X[weight > 0], weight[weight > 0]
-    if size < len(X):
-        rows = np.sort(rng.choice(len(X), size, replace=False))
-        X, weight = X[rows], None if weight is None else weight[rows]
+    rows = np.arange(len(X)) if weight is None else np.flatnonzero(weight)
+    if size < len(rows):
+        rows = np.sort(rng.choice(rows, size, replace=False))
     # In double precision: the seeding converts single precision anew for every draw.
-    wide = X.astype(np.float64)
-    _, rows = kmeans_plusplus(
-        wide, min(n_clusters, len(X)), sample_weight=weight, random_state=rng
+    _, drawn = kmeans_plusplus(
+        X[rows].astype(np.float64),
+        min(n_clusters, len(rows)),
+        sample_weight=None if weight is None else weight[rows],
+        random_state=rng,
     )
-    return np.unique(X[rows], axis=0)
+    return np.unique(X[rows[drawn]], axis=0)
 
 
 def _lloyd(X, centers, weight, max_iter):

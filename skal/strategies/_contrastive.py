@@ -6,6 +6,7 @@
 from numbers import Integral
 
 from skal.base import Reads, ScoreStrategy
+from skal.exceptions import NotQueryableError
 from skal.functional import contrastive_scores
 from skal.utils._sklearn import Interval, StrOptions
 
@@ -92,6 +93,11 @@ class ContrastiveAL(ScoreStrategy):
         return Reads(pool=read, labeled=read)
 
     def _score(self, view):
+        if len(view.labeled) == 0:
+            raise NotQueryableError(
+                "ContrastiveAL compares rows with labelled ones, and there are none. "
+                "Fit with labels first, or query with another strategy."
+            )
         return contrastive_scores(
             view.proba,
             view.embedding,

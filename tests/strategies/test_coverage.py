@@ -386,6 +386,15 @@ def test_random_picks_in_place_of_cal_would_fail(path, seed):
     assert np.sort(rows).tolist() != case["selected_sorted"].tolist()
 
 
+def test_without_labelled_rows_there_is_nothing_to_contrast_with():
+    X, y = [[0.0], [1.0]], [0, 1]
+    classifier = LogisticRegression().fit(X, y)
+    strategy = ContrastiveAL().fit(X, estimator=classifier)
+    with pytest.raises(NotQueryableError, match="there are none"):
+        strategy.query(X)
+    assert CoreSet().fit(X, estimator=classifier).query(X, 2).tolist() == [0, 1]
+
+
 ALL = [
     CoreSet(),
     BertKM(random_state=0),
