@@ -180,7 +180,7 @@ def test_what_is_done_is_not_done_again(train, tmp_path, invoke):
     [
         (["--text", "txt"], ["no column 'txt' (--text). It has 'text', 'label'. Did"]),
         (["--label", "kind"], ["no column 'kind' (--label). It has 'text', 'label'"]),
-        (["--strategy", "?"], ["no strategy '?'. There are BADGE, REAL, "]),
+        (["--strategy", "?"], ["no strategy '?'. There are ALPS, BADGE, "]),
         (["--filter", "anchor"], ["Did you mean 'AnchorAL'?", "SEALS", "none"]),
         (["--scoring", "acuracy"], ["Did you mean 'accuracy'?"]),
         (["--strategy", "cartography-al"], ["skal.TransformerClassifier"]),
