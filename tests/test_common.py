@@ -3,6 +3,7 @@
 
 """scikit-learn's own checks, on every estimator that takes arrays."""
 
+import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
@@ -270,6 +271,7 @@ CHECKS = [
 @pytest.mark.filterwarnings("ignore::skal.exceptions.SingleClassWarning")
 @pytest.mark.parametrize(("estimator", "check"), CHECKS)
 def test_scikit_learn_checks(estimator, check):
+    np.random.seed(0)  # some checks shuffle with the global generator
     draws = getattr(estimator, "draws_from_pool", False)
     if draws and not isinstance(estimator, OF_ROWS) and name_of(check) in BY_POSITION:
         with pytest.raises(AssertionError, match="invariant"):
