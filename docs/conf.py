@@ -68,6 +68,7 @@ html_theme_options = {
     "navbar_end": ["theme-switcher"],
     "secondary_sidebar_items": ["page-toc"],
 }
+html_sidebars = {"strategies": []}  # wide tables
 html_show_sourcelink = False
 
 
@@ -87,7 +88,8 @@ def write_strategy_tables(app):
         for card in list_strategies()
     ]
     tables = {
-        "cost": ["name", "family", "reads", "cold_start", "time", "memory"],
+        "reads": ["name", "family", "reads", "cold_start"],
+        "cost": ["name", "time", "memory"],
         "source": ["name", "paper", "agreement", "deviations"],
     }
     for table, columns in tables.items():
