@@ -32,6 +32,14 @@ def test_seed_round_and_depth_each_give_another_stream(key):
     assert not np.array_equal(first, stream(*key).randint(2**31, size=4))
 
 
+def test_overwriting_seeds_what_the_user_set_too():
+    pipeline = make_pipeline(QuantileTransformer(), SGDClassifier(random_state=5))
+    seed_nested(pipeline, stream(0, 0), overwrite=True)
+    seeds = {step.random_state for step in pipeline}
+    assert len(seeds) == 2
+    assert not seeds & {5, None}
+
+
 def test_only_what_is_open_is_seeded_each_with_its_own():
     pipeline = make_pipeline(QuantileTransformer(), SGDClassifier(random_state=5))
     seed_nested(pipeline, stream(0, 0))
