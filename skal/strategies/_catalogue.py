@@ -10,7 +10,7 @@ from skal._strategy import read_once_fitted
 
 _LOOK = "a look at the pool + "
 _SAMPLES = "T looks at the pool + O(T n C)"
-_SCORES = "scores to 1e-9, and picks where no tie runs through the cut"
+_SCORES = "scores, and picks where no tie runs through the cut"
 _TIES = "ties by lower row"
 
 # name: family, time, memory beside what is read, paper, what agrees with the authors'
