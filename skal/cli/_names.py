@@ -114,7 +114,9 @@ def _tfidf():
     """Logistic regression on TF-IDF.
 
     The singular vectors give strategies that compare rows something dense to read. For
-    up to 256 labelled rows they span them all, so they change no probability.
+    up to 256 labelled rows they span them all, so they change no probability. With
+    scikit-learn's own C and weights a rare class is hardly ever predicted: on SMS Spam
+    not once with 225 labels.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
@@ -122,9 +124,8 @@ def _tfidf():
 
     from skal.cli._lsa import LSA
 
-    return make_pipeline(
-        TfidfVectorizer(sublinear_tf=True), LSA(256), LogisticRegression(max_iter=1000)
-    )
+    regression = LogisticRegression(C=10.0, class_weight="balanced", max_iter=1000)
+    return make_pipeline(TfidfVectorizer(sublinear_tf=True), LSA(256), regression)
 
 
 def _encoder_for(model, filter_):

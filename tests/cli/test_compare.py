@@ -264,7 +264,8 @@ def test_no_room(train, tmp_path, start, n_bytes):
 
 def test_the_lsa_changes_no_probability_of_few_rows(frame):
     X, y = frame["text"].tolist(), frame["label"].tolist()
-    plain = make_pipeline(TfidfVectorizer(sublinear_tf=True), LogisticRegression())
+    regression = LogisticRegression(C=10.0, class_weight="balanced", max_iter=1000)
+    plain = make_pipeline(TfidfVectorizer(sublinear_tf=True), regression)
     learnt = make_classifier("tfidf").set_params(lsa__random_state=0)
     for classifier in (plain, learnt):
         classifier.set_params(logisticregression__tol=1e-8).fit(X[:150], y[:150])
@@ -272,6 +273,18 @@ def test_the_lsa_changes_no_probability_of_few_rows(frame):
     np.testing.assert_allclose(got, expected, atol=1e-4)
     assert learnt[:-1].transform(X[:1]).shape == (1, 150)
     assert LSA(3).fit_transform(np.eye(2)).shape == (2, 2)
+
+
+def test_a_rare_label_is_predicted():
+    """As it would not be with all rows of one weight."""
+    X = [
+        f"{word} {i}{i} so it is"
+        for i in range(30)
+        for word in ["cheap"] * 9 + ["dear"]
+    ]
+    y = ["common" if "cheap" in text else "rare" for text in X]
+    classifier = make_classifier("tfidf").set_params(lsa__random_state=0)
+    assert classifier.fit(X[:40], y[:40]).predict(["dear 77 so it is"]) == ["rare"]
 
 
 def test_parameters_reach_the_classifier():
