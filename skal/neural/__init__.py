@@ -21,6 +21,7 @@ from skal.neural._fingerprint import fingerprint
 from skal.neural._inference import run_table, run_texts
 from skal.neural._net import TransformerNet
 from skal.neural._precision import set_compiled
+from skal.neural._recipe import Head, Recipe
 from skal.neural._surprisal import token_surprisal
 from skal.neural._tokenized import TokenizedTexts
 from skal.neural._tokens import TokenDataset, TokenTable
@@ -29,6 +30,8 @@ from skal.neural._transformer_module import SentenceModule, SequenceClassifier
 __all__ = [
     "DenseModule",
     "DropoutSampler",
+    "Head",
+    "Recipe",
     "SentenceModule",
     "SequenceClassifier",
     "TokenDataset",

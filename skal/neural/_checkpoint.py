@@ -7,6 +7,7 @@ import contextlib
 import os
 from importlib.resources import files
 
+import torch
 from huggingface_hub.utils import (
     are_progress_bars_disabled,
     disable_progress_bars,
@@ -26,6 +27,7 @@ from skal.exceptions import MissingCapabilityError, ModelNotFoundError
 from skal.neural._surprisal import MaskedLanguageModel
 from skal.neural._transformer_module import SentenceModule, SequenceClassifier
 
+_ALIGNMENT = 64  # bytes: a cache line, and what torch allocates by
 _IN_THE_BOX = ("skal-tiny",)  # folders of skal.models
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tekken.json")
 
@@ -62,7 +64,8 @@ def load_sequence_classifier(model, n_classes, *, pad_token_id=None, verbose=0):
             locate(model),
             num_labels=n_classes,
             ignore_mismatched_sizes=True,
-        ).float()
+        )
+    network = _aligned(network.float())
     config = network.config
     if config.pad_token_id is None:
         config.pad_token_id = pad_token_id
@@ -75,7 +78,8 @@ def load_sequence_classifier(model, n_classes, *, pad_token_id=None, verbose=0):
 def load_encoder(model, *, pooling, normalize, verbose=0):
     """A checkpoint without a head, pooled to one vector per text."""
     with _loading(model, verbose):
-        network = AutoModel.from_pretrained(locate(model)).float()
+        network = AutoModel.from_pretrained(locate(model))
+    network = _aligned(network.float())
     return SentenceModule(network, pooling=pooling, normalize=normalize)
 
 
@@ -96,7 +100,20 @@ def load_masked_language_model(model, *, verbose=0):
             "use one as pretrained with masked language modelling, such as "
             "'bert-base-uncased' or 'skal-tiny', not one saved after fine-tuning."
         )
-    return MaskedLanguageModel(network.float().eval())
+    return MaskedLanguageModel(_aligned(network.float()).eval())
+
+
+def _aligned(network):
+    """Move weights to where their memory is aligned, as that of a pickle's is.
+
+    A file's are where the file has them, and on some processors the last bit of a
+    product depends on it.
+    """
+    with torch.no_grad():
+        for weights in (*network.parameters(), *network.buffers()):
+            if weights.data_ptr() % _ALIGNMENT:
+                weights.data = weights.data.clone()
+    return network
 
 
 @contextlib.contextmanager

@@ -68,6 +68,10 @@ class DenseModule(torch.nn.Module):
             X = layer(X).relu() * mask
         return self.last_linear(X)
 
+    def replace_last_linear(self, head):
+        """Put a `Head` in the place of the layer that makes the logits."""
+        self.last_linear = head
+
     def draw_masks(self, n_samples, rng):
         """Dropout masks, kept entries scaled up: (n_samples, sum of hidden sizes).
 

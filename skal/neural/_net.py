@@ -12,6 +12,7 @@ from skorch.utils import TeeGenerator
 from skal.neural._device import on_cpu
 from skal.neural._dynamics import TrainingDynamics
 from skal.neural._precision import autocast, grad_scaler
+from skal.neural._recipe import Recipe
 from skal.neural._tokens import as_it_is
 
 
@@ -35,6 +36,8 @@ class TransformerNet(NeuralNetClassifier):
         What it does after that.
     max_grad_norm : float or None
     mixed_precision : {"bf16", "fp16"} or None
+    recipe : Recipe, default=None
+        What a wrapper changes of all this.
     **kwargs
         Parameters of `skorch.NeuralNetClassifier`.
     """
@@ -49,6 +52,7 @@ class TransformerNet(NeuralNetClassifier):
         lr_schedule="linear",
         max_grad_norm=1.0,
         mixed_precision=None,
+        recipe=None,
         criterion=torch.nn.CrossEntropyLoss,
         optimizer=torch.optim.AdamW,
         train_split=None,
@@ -70,6 +74,7 @@ class TransformerNet(NeuralNetClassifier):
         self.lr_schedule = lr_schedule
         self.max_grad_norm = max_grad_norm
         self.mixed_precision = mixed_precision
+        self.recipe = Recipe() if recipe is None else recipe
 
     def check_data(self, X, y=None):
         """Nothing to check: a `TokenDataset` holds the class codes."""
@@ -100,6 +105,7 @@ class TransformerNet(NeuralNetClassifier):
         """Close the epoch's record."""
         super().on_epoch_end(net, **kwargs)
         self.dynamics_.end_epoch()
+        self.recipe.end_epoch(self)
 
     def train_step(self, batch, **fit_params):
         """One optimiser step on one batch."""
@@ -108,9 +114,11 @@ class TransformerNet(NeuralNetClassifier):
         self._set_learning_rate()
         inputs, codes = batch
         with autocast(torch.device(self.device), self.mixed_precision):
-            logits = self.infer(inputs, **fit_params)
+            output = self.infer(inputs, **fit_params)
+        codes = codes.to(self.device)
+        logits = self.recipe.logits(output)
         self.dynamics_.record(self.dataset_.rows, logits, codes)
-        loss = self.get_loss(logits.float(), codes, X=inputs, training=True)
+        loss = self.recipe.loss(output, codes, self)
         self.scaler_.scale(loss).backward()
         self.scaler_.unscale_(self.optimizer_)
         self.notify(
@@ -126,20 +134,25 @@ class TransformerNet(NeuralNetClassifier):
         self.scaler_.step(self.optimizer_)
         self.scaler_.update()
         self.steps_done_ += 1
+        self.recipe.end_step(self)
         return {"loss": loss, "y_pred": logits}
 
     def _set_learning_rate(self):
-        factor = learning_rate_factor(
-            self.steps_done_, self.n_steps, self.warmup_ratio, self.lr_schedule
-        )
+        factor = self.recipe.learning_rate_factor(self.steps_done_, self)
         for group in self.optimizer_.param_groups:
             group["lr"] = self.lr * factor
+
+    def planned_factor(self, step):
+        """The part of the peak learning rate that the schedule gives a step."""
+        return learning_rate_factor(
+            step, self.n_steps, self.warmup_ratio, self.lr_schedule
+        )
 
     def trim_for_prediction(self):
         """Remove all that only training needs."""
         super().trim_for_prediction()
         self.module_.zero_grad(set_to_none=True)
-        self.scaler_ = self.dynamics_ = self.dataset_ = None
+        self.scaler_ = self.dynamics_ = self.dataset_ = self.recipe = None
         self.module = None
 
     def __getstate__(self):

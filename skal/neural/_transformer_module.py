@@ -7,6 +7,8 @@ import contextlib
 
 import torch
 
+from skal.neural._recipe import Head
+
 
 class SequenceClassifier(torch.nn.Module):
     """A transformer with a classification head whose `forward` returns the logits.
@@ -30,7 +32,8 @@ class SequenceClassifier(torch.nn.Module):
     def is_decoder(self):
         """Whether the logits are made from the last token."""
         score = getattr(self.network, "score", None)
-        return isinstance(score, torch.nn.Linear) and not self._is_encoder_decoder
+        is_head = isinstance(score, torch.nn.Linear | Head)
+        return is_head and not self._is_encoder_decoder
 
     @property
     def _is_encoder_decoder(self):
@@ -106,9 +109,12 @@ class SequenceClassifier(torch.nn.Module):
 
     @property
     def last_linear(self):
-        """The linear layer that makes the logits."""
+        """The linear layer that makes the logits, or what took its place."""
         if self.is_decoder:
             return self.network.score
+        heads = [part for part in self.network.modules() if isinstance(part, Head)]
+        if heads:
+            return heads[0]
         n_classes = self.network.config.num_labels
         layers = [
             layer
@@ -122,6 +128,14 @@ class SequenceClassifier(torch.nn.Module):
                 "outputs; use a checkpoint with an encoder architecture such as BERT."
             )
         return layers[-1]
+
+    def replace_last_linear(self, head):
+        """Put a `Head` in the place of the layer that makes the logits."""
+        old = self.last_linear
+        for part in list(self.network.modules()):
+            for name, child in part.named_children():
+                if child is old:
+                    setattr(part, name, head)
 
 
 def last_token(is_token):

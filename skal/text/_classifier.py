@@ -3,6 +3,7 @@
 
 """A fine-tuned transformer as a scikit-learn classifier."""
 
+import functools
 import os
 from numbers import Integral, Real
 
@@ -12,7 +13,13 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from skal.text._pretrained import PretrainedMixin
 from skal.text._streaming import StreamingMixin
 from skal.text._tags import text_tags
-from skal.text._training import build_net, completed_epochs, fit_classes, load
+from skal.text._training import (
+    build_net,
+    completed_epochs,
+    continues,
+    fit_classes,
+    load,
+)
 from skal.utils._interrupt import reraise_interrupt
 from skal.utils._random import draw_seed
 from skal.utils._sklearn import Interval, StrOptions, fit_context
@@ -241,6 +248,12 @@ class TransformerClassifier(
         """
         from skal import neural
 
+        return self._fit(X, y, neural.Recipe())
+
+    def _fit(self, X, y, recipe):
+        """Train by a recipe; see :class:`skal.neural.Recipe`."""
+        from skal import neural
+
         X = check_texts(X)
         y = check_labels(y, len(X))
         classes = fit_classes(self, y)
@@ -251,7 +264,11 @@ class TransformerClassifier(
             table = neural.TokenTable(
                 X, tokenizer, max_length=self.max_length, module=module
             )
-            net = build_net(self, module, len(X), len(classes), device)
+            if not continues(self):
+                recipe.adapt(module, len(classes))
+            net = build_net(self, module, len(X), len(classes), device, recipe)
+            recipe.look = functools.partial(self._run, module, tokenizer)
+            recipe.start(net)
             net.fit(neural.TokenDataset(table, np.searchsorted(classes, y)), None)
         history = completed_epochs(net)
         dynamics = net.dynamics_.arrays(len(history))

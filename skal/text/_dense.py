@@ -4,6 +4,7 @@
 """A multi-layer perceptron on dense vectors as a scikit-learn classifier."""
 
 import copy
+import functools
 import math
 from numbers import Integral, Real
 
@@ -189,6 +190,12 @@ class DenseClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         """
         from skal import neural
 
+        return self._fit(X, y, neural.Recipe())
+
+    def _fit(self, X, y, recipe):
+        """Train by a recipe; see :class:`skal.neural.Recipe`."""
+        from skal import neural
+
         with as_before_on_error(self):
             X = self._check_vectors(X, reset=not continues(self))
             y = check_labels(y, len(X))
@@ -198,7 +205,11 @@ class DenseClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
             seed = draw_seed(self.random_state)
             with reraise_interrupt(), neural.seeded(seed, device):
                 module = self._module(X.shape[1], sizes, len(classes))
-                net = self._net(module, len(X), len(classes), device)
+                if not continues(self):
+                    recipe.adapt(module, len(classes))
+                net = self._net(module, len(X), len(classes), device, recipe)
+                recipe.look = functools.partial(self._run, module)
+                recipe.start(net)
                 net.fit(neural.VectorDataset(X, np.searchsorted(classes, y)), None)
             history = completed_epochs(net)
             self.training_dynamics_ = net.dynamics_.arrays(len(history))
@@ -217,7 +228,7 @@ class DenseClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
             return copy.deepcopy(self.net_.module_)
         return neural.DenseModule(n_features, sizes, n_classes, self.dropout)
 
-    def _net(self, module, n_rows, n_classes, device):
+    def _net(self, module, n_rows, n_classes, device, recipe):
         from skal import neural
 
         silent = {} if self.verbose else {"callbacks__print_log": None}
@@ -232,6 +243,7 @@ class DenseClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
             warmup_ratio=0,
             lr_schedule="constant",
             max_grad_norm=None,
+            recipe=recipe,
             device=str(device),
             callbacks=copy.deepcopy(list(self.callbacks or [])),
             verbose=int(self.verbose),
@@ -242,11 +254,14 @@ class DenseClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         return validate_data(self, X, reset=reset, dtype=np.float32, order="C")
 
     def _stream(self, X, wanted, n_samples):
+        return self._run(self.net_.module_, X, wanted, n_samples)
+
+    def _run(self, module, X, wanted, n_samples=0):
         from skal import neural
 
         X = self._check_vectors(X, reset=False)
         device = neural.resolve_device(self.device, fallback=True)
-        module = self.net_.module_.to(device)
+        module = module.to(device)
         masks = self._masks(module, n_samples) if "samples" in wanted else None
         return neural.run_vectors(
             module,

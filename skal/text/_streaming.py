@@ -87,17 +87,20 @@ class StreamingMixin(PredictionMixin):
         return neural.TokenizedTexts(check_texts(X))
 
     def _stream(self, X, wanted, n_samples):
+        return self._run(self.net_.module_, self.tokenizer_, X, wanted, n_samples)
+
+    def _run(self, module, tokenizer, X, wanted, n_samples=0):
         from skal import neural
 
         texts = X if isinstance(X, neural.TokenizedTexts) else check_texts(X)
         device = neural.resolve_device(self.device, fallback=True)
-        module = self.net_.module_.to(device)
+        module = module.to(device)
         neural.set_compiled(module, self.compile)
         sampler = (
             neural.DropoutSampler(module, n_samples) if "samples" in wanted else None
         )
         options = {name: name in wanted for name in ("embedding", "hidden_states")}
-        plain = bool(wanted - {"samples"})
+        plain = bool(set(wanted) - {"samples"})
 
         def forward(inputs):
             with sampler.shared_encoder() if sampler else contextlib.nullcontext():
@@ -114,7 +117,7 @@ class StreamingMixin(PredictionMixin):
                 module,
                 forward,
                 texts,
-                self.tokenizer_,
+                tokenizer,
                 max_length=self.max_length,
                 max_batch_tokens=self.max_batch_tokens,
                 mixed_precision=self.mixed_precision,

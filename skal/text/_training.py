@@ -64,17 +64,23 @@ def load(clf, n_classes):
     return tokenizer, module
 
 
-def build_net(clf, module, n_rows, n_classes, device):
+def planned_epochs(clf, n_rows):
+    """How many epochs a classifier trains: `max_epochs`, or what `min_steps` takes."""
+    steps_per_epoch = math.ceil(n_rows / clf.batch_size)
+    needed = math.ceil(getattr(clf, "min_steps", 0) / steps_per_epoch)
+    return max(clf.max_epochs, needed)
+
+
+def build_net(clf, module, n_rows, n_classes, device, recipe):
     """An untrained net that runs at least `max_epochs` epochs and `min_steps` steps."""
     from skal import neural
 
-    steps_per_epoch = math.ceil(n_rows / clf.batch_size)
-    n_epochs = max(clf.max_epochs, math.ceil(clf.min_steps / steps_per_epoch))
+    n_epochs = planned_epochs(clf, n_rows)
     neural.set_compiled(module, clf.compile)
     silent = {} if clf.verbose else {"callbacks__print_log": None}
     return neural.TransformerNet(
         module,
-        n_steps=n_epochs * steps_per_epoch,
+        n_steps=n_epochs * math.ceil(n_rows / clf.batch_size),
         classes=np.arange(n_classes),
         max_epochs=n_epochs,
         lr=clf.lr,
@@ -84,6 +90,7 @@ def build_net(clf, module, n_rows, n_classes, device):
         lr_schedule=clf.lr_schedule,
         max_grad_norm=clf.max_grad_norm,
         mixed_precision=clf.mixed_precision,
+        recipe=recipe,
         device=str(device),
         callbacks=copy.deepcopy(list(clf.callbacks or [])),
         verbose=int(clf.verbose),

@@ -21,6 +21,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.utils import estimator_checks, get_tags
 
+from skal import neural
 from skal.text import SentenceEncoder, TransformerClassifier
 
 DATA_FREE_CHECKS = [
@@ -180,3 +181,9 @@ def test_importing_the_classes_does_not_import_torch():
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_weights_lie_as_those_of_a_pickle_do(tiny_checkpoint):
+    """Some processors round by the alignment; those of a file are anywhere."""
+    module = neural.load_sequence_classifier(tiny_checkpoint, 2)
+    assert not any(weights.data_ptr() % 64 for weights in module.parameters())
