@@ -133,7 +133,6 @@ def load(args):
 
 def run(args):
     """The rounds of all runs as a data frame, and what to note beside them."""
-    about = {"started": time.strftime("%Y-%m-%d %H:%M"), "load": [os.getloadavg()]}
     data, model = load(args)
     learners = {"dense": dense_learners, "text": text_learners}[args.part](args)
     if args.strategies:
@@ -147,8 +146,7 @@ def run(args):
         n_jobs=args.n_jobs,
         verbose=1,
     )
-    about["load"].append(os.getloadavg())
-    about |= {
+    about = {
         "finished": time.strftime("%Y-%m-%d %H:%M"),
         "machine": f"{platform.machine()}, {os.cpu_count()} CPUs",
         "processes": args.n_jobs,
