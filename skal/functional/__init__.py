@@ -6,7 +6,7 @@
 from skal.functional._anchors import anchor_subpool, spread_anchors
 from skal.functional._batch_bald import batch_bald
 from skal.functional._clustering import k_means, top_per_cluster
-from skal.functional._contrast import contrastive_scores
+from skal.functional._contrast import contrastive_scores, mean_of_nearest
 from skal.functional._coverage import (
     facility_location,
     k_center_greedy,
@@ -21,7 +21,7 @@ from skal.functional._disagreement import (
     variation_ratio,
     vote_entropy,
 )
-from skal.functional._dynamics import data_map
+from skal.functional._dynamics import data_map, forgetting_events, label_dispersion
 from skal.functional._gradient import (
     badge,
     expected_gradient_length,
@@ -50,13 +50,16 @@ __all__ = [
     "entropy",
     "expected_gradient_length",
     "facility_location",
+    "forgetting_events",
     "gradient_embedding",
     "k_center_greedy",
     "k_means",
+    "label_dispersion",
     "least_confidence",
     "margin",
     "max_kl",
     "mean_kl",
+    "mean_of_nearest",
     "mean_std",
     "nearest_to_centers",
     "perturbed_scores",

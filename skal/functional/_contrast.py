@@ -1,7 +1,7 @@
 # Authors: The skal developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""Contrast: rows predicted otherwise than the labelled rows they lie near to."""
+"""What the labelled rows say of the rows that lie near to them."""
 
 import numpy as np
 from scipy.special import entr
@@ -103,6 +103,70 @@ def contrastive_scores(
     return scores
 
 
+def mean_of_nearest(embedding, labeled_embedding, values, n_neighbors=10):
+    """Mean of what is known of the labelled rows nearest to each row.
+
+    Parameters
+    ----------
+    embedding : array-like of shape (n, d)
+        Vectors of the pool; normalised to unit length here.
+    labeled_embedding : array-like of shape (n_labeled, d)
+        Vectors of the labelled rows.
+    values : array-like of shape (n_labeled,)
+        A finite number for each of them.
+    n_neighbors : int, default=10
+        How many of them to average over; clamped to n_labeled.
+
+    Returns
+    -------
+    means : ndarray of shape (n,), dtype float64
+        One per row of the pool.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, a number is not finite or there is no labelled row.
+
+    See Also
+    --------
+    contrastive_scores : Compares predictions with the same neighbours.
+
+    Notes
+    -----
+    O(n n_labeled d) time at matrix-product speed, O(n) memory and a few blocks. Nearest
+    by Euclidean distance of unit vectors, which is the order of cosine similarity; ties
+    go to the lower labelled row.
+
+    Examples
+    --------
+    >>> from skal.functional import mean_of_nearest
+    >>> labeled = [[1.0, 0.0], [0.0, 1.0], [0.0, 2.0]]
+    >>> mean_of_nearest([[1.0, 0.1], [0.1, 1.0]], labeled, [5, 1, 2], 2).tolist()
+    [3.0, 1.5]
+    """
+    points = Directions.of(check_vectors(embedding, "embedding"))
+    labeled = Directions.of(check_vectors(labeled_embedding, "labeled_embedding"))
+    values = np.asarray(values, dtype=np.float64)
+    _check_n_neighbors(n_neighbors, len(labeled))
+    widths = points.vectors.shape[1], labeled.vectors.shape[1]
+    if values.shape != (len(labeled),) or widths[0] != widths[1]:
+        raise ValueError(
+            "values must hold one number per labelled row, and both embeddings as many "
+            f"columns. Got shapes {values.shape}, {labeled.vectors.shape} and "
+            f"{points.vectors.shape}."
+        )
+    if not np.isfinite(values).all():
+        raise ValueError("values must be finite numbers, or no mean of them is.")
+    k = min(n_neighbors, len(labeled))
+    means = np.empty(len(points))
+    size = max(64, _AT_ONCE // len(labeled))
+    for start in range(0, len(points), size):
+        rows = slice(start, start + size)
+        nearest = np.sort(_nearest_labeled(points[rows], labeled, k), axis=1)
+        means[rows] = values[nearest].mean(axis=1)
+    return means
+
+
 def _nearest_labeled(points, labeled, k):
     """Positions of the k labelled rows most similar to each point, in any order.
 
@@ -133,12 +197,7 @@ def _check_arguments(proba, points, labeled_proba, labeled, n_neighbors, aggrega
         raise ValueError(
             f"aggregate must be one of {sorted(_AGGREGATES)}. Got {aggregate!r}."
         )
-    if n_neighbors < 1:
-        raise ValueError(f"n_neighbors must be at least 1. Got {n_neighbors}.")
-    if len(labeled) == 0:
-        raise ValueError(
-            "There are no labelled rows to contrast with. Pass at least one."
-        )
+    _check_n_neighbors(n_neighbors, len(labeled))
     lengths = len(proba), len(points), len(labeled_proba), len(labeled)
     widths = (
         (proba.shape[1], labeled_proba.shape[1]),
@@ -152,3 +211,10 @@ def _check_arguments(proba, points, labeled_proba, labeled, n_neighbors, aggrega
             f"{proba.shape}, {points.vectors.shape}, {labeled_proba.shape} and "
             f"{labeled.vectors.shape}."
         )
+
+
+def _check_n_neighbors(n_neighbors, n_labeled):
+    if n_neighbors < 1:
+        raise ValueError(f"n_neighbors must be at least 1. Got {n_neighbors}.")
+    if n_labeled == 0:
+        raise ValueError("There are no labelled rows to look at. Pass at least one.")

@@ -1,7 +1,7 @@
 # Authors: The skal developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""Contrastive scores against the authors' own, and against a plain loop."""
+"""Contrastive scores against the authors' own, means of neighbours, plain loops."""
 
 import tracemalloc
 from pathlib import Path
@@ -11,7 +11,7 @@ import pytest
 from scipy.special import rel_entr, softmax
 
 from skal.functional import _contrast as contrast
-from skal.functional import contrastive_scores, top_rows
+from skal.functional import contrastive_scores, mean_of_nearest, top_rows
 from skal.utils._nearest import Directions
 
 CASES = sorted((Path(__file__).parents[1] / "golden" / "contrastive_cal").glob("*.npz"))
@@ -175,3 +175,63 @@ def test_without_labelled_rows_there_is_no_contrast():
     proba, embedding, *_ = data()
     with pytest.raises(ValueError, match="no labelled rows"):
         contrastive_scores(proba, embedding, np.empty((0, 5)), np.empty((0, 12)))
+
+
+# Means of the nearest.
+
+
+def mean_by_hand(embedding, labeled, values, k):
+    similarity = normalized(np.float64(embedding)) @ normalized(np.float64(labeled)).T
+    nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
+    return values[nearest].mean(axis=1)
+
+
+@golden
+def test_means_are_those_of_the_golden_neighbours(path):
+    case = np.load(path)
+    if "tied" in path.stem:
+        return
+    values = np.random.RandomState(0).randint(9, size=len(case["emb_labeled"]))
+    embeddings = np.float32(case["emb_unlabeled"]), np.float32(case["emb_labeled"])
+    means = mean_of_nearest(*embeddings, values, int(case["k"]))
+    np.testing.assert_allclose(means, values[case["nn_idx"]].mean(axis=1), rtol=1e-12)
+
+
+@pytest.mark.parametrize("k", [1, 3, 40, 99])
+@pytest.mark.parametrize("at_once", [None, 1])
+def test_means_by_a_plain_loop(k, at_once, monkeypatch):
+    _, embedding, _, labeled = data()
+    values = np.random.RandomState(1).normal(size=len(labeled))
+    if at_once:
+        monkeypatch.setattr(contrast, "_AT_ONCE", at_once)
+    means = mean_of_nearest(embedding, labeled, values, k)
+    assert means.dtype == np.float64
+    expected = mean_by_hand(embedding, labeled, values, min(k, len(labeled)))
+    np.testing.assert_allclose(means, expected, atol=1e-12)
+
+
+def test_equally_near_rows_give_way_to_the_one_labelled_first():
+    labeled = np.array([[0.0, 1.0], [1.0, 0.0], [3.0, 0.0], [2.0, 0.0]])
+    means = mean_of_nearest([[1.0, 0.1]] * 2, labeled, [9, 1, 2, 4], 2)
+    assert means.tolist() == [1.5, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"n_neighbors": 0}, "n_neighbors must be at least 1"),
+        ({"values": np.ones(3)}, "one number per labelled row"),
+        ({"values": np.full(40, np.inf)}, "must be finite"),
+        ({"embedding": np.ones((5, 3))}, "as many columns"),
+        (
+            {"labeled_embedding": np.empty((0, 12)), "values": []},
+            "no labelled rows to look at",
+        ),
+    ],
+)
+def test_means_of_what_cannot_be_used_are_refused(change, text):
+    _, embedding, _, labeled = data()
+    given = {"embedding": embedding, "labeled_embedding": labeled}
+    given["values"] = np.ones(len(labeled))
+    with pytest.raises(ValueError, match=text):
+        mean_of_nearest(**given | change)
