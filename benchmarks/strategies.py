@@ -53,7 +53,7 @@ from skal.strategies import (
     RandomSampling,
     ViaProxy,
 )
-from skal.text import DenseClassifier, SentenceEncoder
+from skal.text import DenseClassifier, PoolRecorder, SentenceEncoder
 
 PROTOCOL = {
     "dense": {"n_rounds": 10, "n_queries": 50, "initial": 50, "seeds": 3},
@@ -97,7 +97,16 @@ def of_vectors():
 
 def dense_learners(_):
     classifier = DenseClassifier(lr=1e-3, max_epochs=30, device="cpu")
-    return {name: ActiveLearner(classifier, s) for name, s in of_vectors().items()}
+    return {
+        name: ActiveLearner(recording(classifier, s), s)
+        for name, s in of_vectors().items()
+    }
+
+
+def recording(classifier, strategy):
+    """The classifier, with a recorder around it for a strategy that reads one."""
+    reads = "epoch_predictions" in strategy.reads.pool
+    return PoolRecorder(classifier) if reads else classifier
 
 
 def text_learners(args):

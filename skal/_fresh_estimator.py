@@ -52,11 +52,16 @@ def clone_for(template, labels, classes):
 
 
 def offered(estimator, pool, pool_rows, round_):
-    """What is offered to a `fit` that has a parameter of that name."""
+    """What is offered to a `fit` that has a parameter of that name.
+
+    A pool of which nothing is left is no pool.
+    """
     offers = {}
     if has_fit_parameter(estimator, "X_unlabeled"):
-        whole = pool_rows is None
-        offers["X_unlabeled"] = pool if whole else take_rows(pool, pool_rows)
+        if pool is not None and pool_rows is not None:
+            pool = take_rows(pool, pool_rows)
+        is_empty = pool is None or num_rows(pool) == 0
+        offers["X_unlabeled"] = None if is_empty else pool
     if has_fit_parameter(estimator, "n_rounds"):
         offers["n_rounds"] = round_
     return offers
@@ -94,6 +99,10 @@ class ConstantClassifier(ClassifierMixin, BaseEstimator):
     def sample_proba(self, X, n_samples=10):
         """Ones, of shape (n_samples, n, 1)."""
         return np.ones((n_samples, num_rows(X), 1))
+
+    def epoch_predictions(self, X):
+        """Zeros, of shape (1, n): the one class there is, whatever the epoch."""
+        return np.zeros((1, num_rows(X)), dtype=np.int64)
 
 
 def constant_like(estimator):

@@ -66,7 +66,7 @@ class KeepsLabeledSet:
 
     def _fixed_classes(self):
         """The vocabulary that the learner, else its classifier, was given."""
-        given = last_step(self.estimator).get_params(deep=False).get("classes")
+        given = _given_classes(self.estimator)
         given = None if given is None else check_classes(given)
         if self.classes is None:
             return given
@@ -116,3 +116,11 @@ class KeepsLabeledSet:
             done = self._known_ids() | getattr(self, "_skipped", frozenset())
             closed |= np.fromiter(map(done.__contains__, ids), bool, count=n_rows)
         return np.flatnonzero(~closed)
+
+
+def _given_classes(estimator):
+    """The `classes` given to a classifier, else those given to the one inside it."""
+    params = last_step(estimator).get_params(deep=False)
+    if params.get("classes") is None and {"classes", "estimator"} <= set(params):
+        return _given_classes(params["estimator"])
+    return params.get("classes")

@@ -18,6 +18,7 @@ from skal.utils._capabilities import (
     last_step,
     reads_rows_as_they_are,
     recorded_dynamics,
+    recorded_predictions,
 )
 from skal.utils._random import peek_seed, stream
 from skal.utils._rows import (
@@ -40,10 +41,10 @@ class Reads:
     ----------
     pool : frozenset of str, default=frozenset()
         What is read of the pool: names out of "proba", "logits", "embedding",
-        "samples", "encoding" (vectors of the frozen encoder) and "surprisal" (of the
-        pretrained language model).
+        "samples", "encoding" (vectors of the frozen encoder), "surprisal" (of the
+        pretrained language model) and "epoch_predictions" (made while it was trained).
     labeled : frozenset of str, default=frozenset()
-        What is read of the labelled rows; the same names but "surprisal", and
+        What is read of the labelled rows; the same names but the last two, and
         "training_dynamics".
     n_samples : int, default=0
         How many "samples" are read, so that they are drawn in the same pass as all
@@ -57,7 +58,7 @@ class Reads:
     def __post_init__(self):
         unknown = (self.pool | self.labeled) - set(CAPABILITIES)
         unknown |= self.pool & {"training_dynamics"}  # of the pool there is none
-        unknown |= self.labeled & {"surprisal"}
+        unknown |= self.labeled & {"surprisal", "epoch_predictions"}
         if unknown:
             raise ValueError(
                 f"What is read must be out of {sorted(CAPABILITIES)}. Got "
@@ -149,13 +150,16 @@ class _Look:
             self._found.update(self._compute(name))
         return self._found[name]
 
-    def _compute(self, name):
+    def _check_estimator(self, name):
         if self.estimator is None:
             raise NotQueryableError(
                 f"{name!r} of a fitted classifier is read, and there is none. Name in "
                 "`reads` of the strategy all that it reads; before any label exists, "
                 "query with one that reads nothing, such as RandomSampling."
             )
+
+    def _compute(self, name):
+        self._check_estimator(name)
         wanted = (self._reads | {name}) - set(self._found)
         with self.log.timed("look"):
             return compute_outputs(
@@ -355,6 +359,19 @@ class PoolView(_Look):
             return self.X
         texts = self.memory.tokenized(self.pool, classifier)
         return texts if self.rows is None else texts[self.rows]
+
+    @property
+    def epoch_predictions(self):
+        """Classes predicted while the classifier was trained, (T, n); -1: not recorded.
+
+        Positions in `classes`, after each epoch that was recorded.
+        """
+        if "epoch_predictions" not in self._found:
+            self._check_estimator("epoch_predictions")
+            with self.log.timed("look"):
+                found = recorded_predictions(self.estimator, self.X, self.classes)
+            self._found["epoch_predictions"] = found
+        return self._found["epoch_predictions"]
 
     def rng(self, random_state=None):
         """Make the random numbers of this round.

@@ -6,6 +6,7 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
@@ -32,8 +33,10 @@ from skal.strategies import (
     DiverseMiniBatch,
     Entropy,
     ExpectedGradientLength,
+    ForgettingEvents,
     FTBertKM,
     KLDivergence,
+    LabelDispersion,
     LeastConfidence,
     Margin,
     MeanSTD,
@@ -44,7 +47,7 @@ from skal.strategies import (
     ViaProxy,
     VoteEntropy,
 )
-from skal.text import DenseClassifier
+from skal.text import DenseClassifier, PoolRecorder
 from skal.utils.estimator_checks import check_query_strategy
 
 
@@ -137,6 +140,30 @@ class CartographyALOfDenseClassifier(FitsItsNetwork, CartographyAL):
     """Cartography AL with a classifier of its own."""
 
 
+class ForgettingEventsOfDenseClassifier(FitsItsNetwork, ForgettingEvents):
+    """Forgetting events with a classifier of its own."""
+
+
+class Staged(GradientBoostingClassifier):
+    """A classifier of one's own that can say of any row what it used to predict."""
+
+    def epoch_predictions(self, X):
+        """The classes predicted by 1, 2, ... trees, as positions in `classes_`."""
+        stages = self.staged_predict(X)
+        return np.stack([np.searchsorted(self.classes_, stage) for stage in stages])
+
+
+STAGED = Staged(n_estimators=5, max_depth=2, random_state=0)
+
+
+class LabelDispersionOfStages(LabelDispersion):
+    """Label dispersion with a classifier of its own."""
+
+    def fit(self, X, y=None, estimator=None):
+        """Fit a boosted classifier, then the strategy around it."""
+        return super().fit(X, y, clone(STAGED).fit(X, y))
+
+
 COMMITTEE = Committee(
     LogisticRegression(), n_estimators=5, bootstrap=True, random_state=0
 )
@@ -205,6 +232,8 @@ ESTIMATORS = [
         random_state=0,
     ),
     CartographyALOfDenseClassifier(t_cor=0.8, device="cpu", random_state=0),
+    ForgettingEventsOfDenseClassifier(n_neighbors=3),
+    LabelDispersionOfStages(),
     CoreSetOfDenseClassifier(),
     BertKM(encoder=FunctionTransformer(validate=True), random_state=0),
     FTBertKMOfDenseClassifier(random_state=0),
@@ -214,6 +243,7 @@ ESTIMATORS = [
     ExpectedGradientLengthOfDenseClassifier(),
     ContrastiveALOfDenseClassifier(),
     DENSE,
+    PoolRecorder(DENSE),
     COMMITTEE,
     Committee(LogisticRegression(), random_state=0),
     Committee(LinearSVC(), n_estimators=3, random_state=0),
@@ -367,12 +397,32 @@ OF_TRAINING = [
     RandSub(
         CartographyAL(device="cpu", random_state=0), max_subpool=30, random_state=0
     ),
+    ForgettingEvents(),
+    ForgettingEvents(n_neighbors=1, never_learned=0),
+    RandSub(ForgettingEvents(n_neighbors=3), max_subpool=30, random_state=0),
 ]
 
 
 @pytest.mark.parametrize("strategy", OF_TRAINING, ids=repr)
 def test_strategies_of_training_keep_their_promises(strategy):
     check_query_strategy(strategy, estimator=DENSE)
+
+
+# Strategies that read what was predicted of the pool meanwhile.
+OF_RECORDS = [
+    LabelDispersion(),
+    RandSub(LabelDispersion(), max_subpool=30, random_state=0),
+    PowerSampling(LabelDispersion(), random_state=0),
+]
+
+
+@pytest.mark.parametrize("strategy", OF_RECORDS, ids=repr)
+def test_strategies_of_records_keep_their_promises(strategy):
+    check_query_strategy(strategy, estimator=PoolRecorder(DENSE, every=2))
+
+
+def test_label_dispersion_keeps_its_promises_with_stages():
+    check_query_strategy(LabelDispersion(), estimator=STAGED)
 
 
 # Strategies that read samples, of a committee or of dropout masks.

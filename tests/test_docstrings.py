@@ -34,8 +34,10 @@ from skal.strategies import (
     DiverseMiniBatch,
     Entropy,
     ExpectedGradientLength,
+    ForgettingEvents,
     FTBertKM,
     KLDivergence,
+    LabelDispersion,
     LeastConfidence,
     Margin,
     MeanSTD,
@@ -46,7 +48,12 @@ from skal.strategies import (
     ViaProxy,
     VoteEntropy,
 )
-from skal.text import DenseClassifier, SentenceEncoder, TransformerClassifier
+from skal.text import (
+    DenseClassifier,
+    PoolRecorder,
+    SentenceEncoder,
+    TransformerClassifier,
+)
 
 PACKAGES = ["base", "datasets", "filters", "functional", "metrics", "strategies"]
 PACKAGES += ["text", "utils", "utils.estimator_checks"]
@@ -158,9 +165,14 @@ def test_attributes_of_the_committee():
     assert documented(committee) - OF_FRAMES == fitted_attributes(committee)
 
 
-def test_attributes_of_cartography():
-    classifier = DenseClassifier((5,), max_epochs=1, device="cpu").fit(X, Y)
-    strategy = CartographyAL().fit(X, Y, estimator=classifier)
+@pytest.mark.parametrize(
+    "strategy",
+    [CartographyAL(), ForgettingEvents(), LabelDispersion()],
+    ids=lambda strategy: type(strategy).__name__,
+)
+def test_attributes_of_strategies_of_training(strategy):
+    classifier = DenseClassifier((5,), max_epochs=1, device="cpu")
+    strategy.fit(X, Y, estimator=PoolRecorder(classifier).fit(X, Y, X_unlabeled=X))
     assert documented(strategy) - OF_FRAMES == fitted_attributes(strategy)
 
 
@@ -179,6 +191,18 @@ def test_attributes_of_the_learner():
 def test_attributes_of_the_dense_classifier():
     classifier = DenseClassifier((5,), max_epochs=1, device="cpu").fit(X, Y)
     assert documented(classifier) - OF_FRAMES == fitted_attributes(classifier)
+
+
+def test_attributes_of_the_recorder(tiny_checkpoint, toy_texts):
+    of_vectors = PoolRecorder(DenseClassifier((5,), max_epochs=1, device="cpu"))
+    of_vectors.fit(X, Y, X_unlabeled=X)
+    found = fitted_attributes(of_vectors)
+    assert documented(of_vectors) - OF_FRAMES - {"tokenizer_"} == found
+    of_texts = PoolRecorder(
+        TransformerClassifier(tiny_checkpoint, max_epochs=1, min_steps=1)
+    ).fit(*toy_texts)
+    found = fitted_attributes(of_texts)
+    assert documented(of_texts) - OF_FRAMES - {"n_features_in_"} == found
 
 
 def test_attributes_of_the_text_estimators(tiny_checkpoint, toy_texts):

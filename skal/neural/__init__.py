@@ -22,6 +22,7 @@ from skal.neural._inference import run_table, run_texts
 from skal.neural._net import TransformerNet
 from skal.neural._precision import set_compiled
 from skal.neural._recipe import Head, Recipe
+from skal.neural._recorder import RecordPredictions
 from skal.neural._surprisal import token_surprisal
 from skal.neural._tokenized import TokenizedTexts
 from skal.neural._tokens import TokenDataset, TokenTable
@@ -32,6 +33,7 @@ __all__ = [
     "DropoutSampler",
     "Head",
     "Recipe",
+    "RecordPredictions",
     "SentenceModule",
     "SequenceClassifier",
     "TokenDataset",

@@ -21,6 +21,7 @@ from skal.strategies._composition import ClassBalanced, Combine, PowerSampling
 from skal.strategies._contrastive import ContrastiveAL
 from skal.strategies._core_set import CoreSet
 from skal.strategies._discriminative import DiscriminativeAL
+from skal.strategies._dynamics import ForgettingEvents, LabelDispersion
 from skal.strategies._embedding_k_means import PLMKM, BertKM, FTBertKM
 from skal.strategies._gradient_length import ExpectedGradientLength
 from skal.strategies._prefiltered import DiverseMiniBatch, SuggestiveAnnotation
@@ -49,7 +50,9 @@ __all__ = [
     "Entropy",
     "ExpectedGradientLength",
     "FTBertKM",
+    "ForgettingEvents",
     "KLDivergence",
+    "LabelDispersion",
     "LeastConfidence",
     "Margin",
     "MeanSTD",

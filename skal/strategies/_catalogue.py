@@ -15,7 +15,7 @@ _TIES = "ties by lower row"
 
 # name: family, time, memory beside what is read, paper, what agrees with the authors'
 # code, in what we deviate from it. n pool rows, L labelled, b picked, C classes, d
-# dimensions, T samples, K clusters.
+# dimensions, T samples or recorded epochs, K clusters.
 _CARDS = {
     "RandomSampling": (
         "baseline",
@@ -136,6 +136,22 @@ _CARDS = {
         "Zhang and Plank 2021",
         "labels of the small network, and picks given its output",
         "correctness is not rounded; entropy where one kind of rows is absent",
+    ),
+    "LabelDispersion": (
+        "training",
+        "a look at the pool after each epoch of training, then O(T n)",
+        "O(T n), one byte each",
+        "Bengar et al. 2021",
+        "scores (no code of the authors')",
+        "rows that were not recorded come last",
+    ),
+    "ForgettingEvents": (
+        "training",
+        "a look at pool and labelled rows + O(n L d)",
+        "O(n)",
+        "Toneva et al. 2019",
+        "counts of the labelled rows",
+        "hands the counts on to near rows of the pool, which is our own idea",
     ),
     "CoreSet": (
         "coverage",
@@ -271,8 +287,8 @@ def list_strategies(family=None):
         :class:`~skal.base.Reads`; of strategies made of strategies: with
         :class:`Entropy` inside), "cold_start" (whether it can be queried before any
         label exists), "time" and "memory" (n pool rows, L labelled ones, b picked, C
-        classes, d dimensions, T samples; memory beside what it reads), "paper",
-        "agreement" (what equals the authors' results on their own inputs) and
+        classes, d dimensions, T samples or epochs; memory beside what it reads),
+        "paper", "agreement" (what equals the authors' results on their own inputs) and
         "deviations".
 
     Raises

@@ -6,5 +6,11 @@
 from skal.text._classifier import TransformerClassifier
 from skal.text._dense import DenseClassifier
 from skal.text._encoder import SentenceEncoder
+from skal.text._recorder import PoolRecorder
 
-__all__ = ["DenseClassifier", "SentenceEncoder", "TransformerClassifier"]
+__all__ = [
+    "DenseClassifier",
+    "PoolRecorder",
+    "SentenceEncoder",
+    "TransformerClassifier",
+]

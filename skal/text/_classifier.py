@@ -10,6 +10,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from skal.text._dynamics import RecordsTraining
 from skal.text._pretrained import PretrainedMixin
 from skal.text._streaming import StreamingMixin
 from skal.text._tags import text_tags
@@ -27,7 +28,7 @@ from skal.utils._validation import check_labels, check_texts
 
 
 class TransformerClassifier(
-    StreamingMixin, PretrainedMixin, ClassifierMixin, BaseEstimator
+    RecordsTraining, StreamingMixin, PretrainedMixin, ClassifierMixin, BaseEstimator
 ):
     """Fine-tune a pretrained transformer to classify texts.
 
@@ -112,6 +113,12 @@ class TransformerClassifier(
         (`n_epochs_`, n), columns in the order of the rows given to `fit`. Recorded
         during the epoch, as in the code of [3]_: with dropout, from the batch's own
         logits, before the step that the batch leads to.
+    data_map_ : Bunch
+        Where these put each training row on a data map: ``confidence``,
+        ``variability`` and ``correctness``, see :func:`~skal.functional.data_map`.
+    forgetting_events_ : ndarray of shape (n,)
+        How often training unlearned each row; `n_epochs_` for a row that it never
+        learned, see :func:`~skal.functional.forgetting_events`.
 
     See Also
     --------
@@ -150,9 +157,6 @@ class TransformerClassifier(
     >>> clf.fit(X, y).predict(["Draw the points."])
     array(['picture'], dtype='<U7')
     """
-
-    # Says before the first fit that training is recorded: strategies ask the class.
-    training_dynamics_ = None
 
     _parameter_constraints: dict = {
         "model": [str, os.PathLike],

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import validate_data
 
+from skal.text._dynamics import RecordsTraining
 from skal.text._prediction import PredictionMixin
 from skal.text._training import completed_epochs, continues, fit_classes
 from skal.utils._interrupt import reraise_interrupt
@@ -21,7 +22,7 @@ from skal.utils._sklearn import Interval, fit_context
 from skal.utils._validation import check_labels
 
 
-class DenseClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
+class DenseClassifier(RecordsTraining, PredictionMixin, ClassifierMixin, BaseEstimator):
     """A multi-layer perceptron on dense vectors, with all that a strategy may read.
 
     Hidden layers of linear, ReLU and dropout, then a linear layer: on the vectors of a
@@ -81,6 +82,12 @@ class DenseClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
         ``correct``, whether that was the most probable class, bool, both of shape
         (`n_epochs_`, n), columns in the order of the rows given to `fit`. Recorded
         during the epoch: with dropout, before the step that the row's batch leads to.
+    data_map_ : Bunch
+        Where these put each training row on a data map: ``confidence``,
+        ``variability`` and ``correctness``, see :func:`~skal.functional.data_map`.
+    forgetting_events_ : ndarray of shape (n,)
+        How often training unlearned each row; `n_epochs_` for a row that it never
+        learned, see :func:`~skal.functional.forgetting_events`.
 
     See Also
     --------
@@ -119,8 +126,6 @@ class DenseClassifier(PredictionMixin, ClassifierMixin, BaseEstimator):
     """
 
     _outputs = ("proba", "logits", "embedding", "samples")
-    # Says before the first fit that training is recorded: strategies ask the class.
-    training_dynamics_ = None
 
     _parameter_constraints: dict = {
         "hidden_layer_sizes": ["array-like"],

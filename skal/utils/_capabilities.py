@@ -45,6 +45,10 @@ CAPABILITIES = {
         "use skal.TransformerClassifier, skal.text.DenseClassifier or a classifier "
         "whose class says that it records its training",
     ),
+    "epoch_predictions": (
+        "epoch_predictions",
+        "put skal.text.PoolRecorder around the classifier",
+    ),
 }
 
 
@@ -175,8 +179,11 @@ def _takes_n_samples(method):
     return "n_samples" in parameters or inspect.Parameter.VAR_KEYWORD in kinds
 
 
-def recorded_dynamics(estimator, n_rows):
-    """What a fitted classifier recorded in training, which must be of `n_rows` rows."""
+def recorded_dynamics(estimator, n_rows=None):
+    """What a fitted classifier recorded in training, which must be of `n_rows` rows.
+
+    None: of however many.
+    """
     classifier = last_step(estimator)
     dynamics = classifier.training_dynamics_
     if dynamics is None:
@@ -184,7 +191,7 @@ def recorded_dynamics(estimator, n_rows):
             f"{type(classifier).__name__} has recorded no training yet. Fit it first."
         )
     n_recorded = np.shape(dynamics.correct)[-1]
-    if n_recorded != n_rows:
+    if n_rows is not None and n_recorded != n_rows:
         raise ValueError(
             "Training dynamics are read row by row, so the classifier must have been "
             f"fitted on exactly the labelled rows. {type(classifier).__name__} "
@@ -193,6 +200,23 @@ def recorded_dynamics(estimator, n_rows):
             "never is refitted."
         )
     return dynamics
+
+
+def recorded_predictions(estimator, X, classes):
+    """Positions in `classes` of what was predicted in training, (T, n); -1: not noted.
+
+    `classes` is the label vocabulary, sorted.
+    """
+    classifier = last_step(estimator)
+    codes = classifier.epoch_predictions(what_last_step_reads(estimator, X))
+    seen = np.asarray(classifier.classes_)
+    if not np.isin(seen, classes).all():
+        raise ValueError(
+            f"{type(classifier).__name__} predicts {seen.tolist()}; the label "
+            f"vocabulary is {np.asarray(classes).tolist()}. Set `classes` of the "
+            "learner and the classifier alike."
+        )
+    return np.where(codes < 0, -1, np.searchsorted(classes, seen)[codes])
 
 
 def compute_embedding(estimator, X):

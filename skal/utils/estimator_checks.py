@@ -22,6 +22,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils import Bunch
 
 from skal._filter import PoolFilter
+from skal._fresh_estimator import offered
 from skal._query_pipeline import QueryPipeline
 from skal._strategy import ScoreStrategy
 from skal.exceptions import PoolExhaustedWarning
@@ -39,7 +40,8 @@ def check_query_strategy(strategy, *, estimator=None, X=None, y=None):
     strategy : QueryStrategy
         Not fitted. Pass one whose `random_state` is an int if it draws anything.
     estimator : classifier, default=None
-        Not fitted; fitted here on part of the data. None: logistic regression.
+        Not fitted; fitted here on part of the data, and offered the rest of it if its
+        `fit` takes `X_unlabeled`. None: logistic regression.
     X : sequence of length n >= 40, default=None
         Rows; None: 120 points in the plane, some of them equal. With texts the checks
         of containers go through lists, arrays, Series and Arrow columns of texts.
@@ -100,21 +102,27 @@ def query_strategy_checks():
 class _Case:
     """Labelled rows, a pool and a classifier fitted on the labelled rows."""
 
-    def __init__(self, estimator, X, y, n_labeled):
-        self.estimator, self.X_all, self.y_all = estimator, X, np.asarray(y)
+    def __init__(self, estimator, X, y):
+        n_labeled = len(y) // 4
         self.X = take_rows(X, np.arange(n_labeled))
-        self.y = self.y_all[:n_labeled]
-        self.pool = take_rows(X, np.arange(n_labeled, len(self.y_all)))
-        self.n_pool = len(self.y_all) - n_labeled
+        self.y = np.asarray(y)[:n_labeled]
+        assert len(np.unique(self.y)) > 1, "the first quarter has one class"
+        self.pool = take_rows(X, np.arange(n_labeled, len(y)))
+        self.n_pool = len(y) - n_labeled
         self.n = max(2, self.n_pool // 10)
+        self.estimator = self.fit(estimator, self.y)
 
     @classmethod
     def of(cls, estimator, X, y):
         if X is None:
             X, y = make_blobs(120, centers=3, cluster_std=2.0, random_state=0)
             X[60:80] = X[40:60]
-        estimator = LogisticRegression() if estimator is None else estimator
-        return cls(clone(estimator).fit(*_labeled(X, y)), X, y, len(y) // 4)
+        return cls(LogisticRegression() if estimator is None else estimator, X, y)
+
+    def fit(self, estimator, labels):
+        """A clone of the classifier, fitted on the labelled rows, offered the pool."""
+        estimator = clone(estimator)
+        return estimator.fit(self.X, labels, **offered(estimator, self.pool, None, 1))
 
     def fitted(self, strategy):
         return clone(strategy).fit(self.X, self.y, estimator=self.estimator)
@@ -122,12 +130,6 @@ class _Case:
     def query(self, strategy, pool=None):
         pool = self.pool if pool is None else pool
         return self.fitted(strategy).query(pool, n_queries=self.n)
-
-
-def _labeled(X, y):
-    rows = np.arange(len(y) // 4)
-    assert len(np.unique(np.asarray(y)[rows])) > 1, "the first quarter has one class"
-    return take_rows(X, rows), np.asarray(y)[rows]
 
 
 def _assert_valid(rows, n_rows, n):
@@ -347,7 +349,7 @@ def _check_one_class_and_string_labels(strategy, case):
     if labels.dtype.kind not in "OSU":
         codes = np.unique(labels, return_inverse=True)[1]
         labels = np.array([f"class {code:06}" for code in codes])
-    estimator = clone(case.estimator).fit(case.X, labels)
+    estimator = case.fit(case.estimator, labels)
     one_class = clone(strategy).fit(
         take_rows(case.X, one), labels[one], estimator=_recorded(estimator, one)
     )

@@ -3,6 +3,7 @@
 
 """What scikit-learn, joblib and numpydoc expect of an estimator of texts."""
 
+import inspect
 import pickle
 import shutil
 import subprocess
@@ -68,6 +69,11 @@ def test_fitted_attributes_are_documented(fitted, tiny_checkpoint):
     for estimator in (fitted, SentenceEncoder(tiny_checkpoint).fit()):
         documented = {entry.name for entry in ClassDoc(type(estimator))["Attributes"]}
         found = {name for name in vars(estimator) if name.endswith("_")}
+        found |= {
+            name
+            for name, value in inspect.getmembers(type(estimator))
+            if isinstance(value, property) and name.endswith("_")
+        }
         assert found == documented
 
 
