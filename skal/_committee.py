@@ -8,19 +8,17 @@ from numbers import Integral
 import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
-from sklearn.utils import get_tags, indexable
+from sklearn.utils import indexable
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
     process_routing,
 )
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted
 
 from skal._fresh_estimator import clone_for
 from skal._labeled_set import split_params
-from skal.utils._capabilities import align_proba, last_step
+from skal.utils._ensemble import EnsembleMixin, gathered, unrounded
 from skal.utils._interrupt import reraise_interrupt
 from skal.utils._random import draw_seed, seed_nested, stream
 from skal.utils._rollback import as_before_on_error
@@ -28,29 +26,18 @@ from skal.utils._rows import num_rows, take_rows
 from skal.utils._sklearn import HasMethods, Interval, fit_context
 from skal.utils._validation import (
     check_classes,
-    check_count,
     check_known_labels,
     check_labels,
     check_not_bare_string,
 )
 
 
-def _estimator_offers(method):
-    """Whether the classifier given has a method that needs no fit."""
-
-    def check(self):
-        getattr(last_step(self.estimator), method)
-        return True
-
-    return check
-
-
-class Committee(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class Committee(EnsembleMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Fit a classifier several times, and let strategies see where the fits disagree.
 
     Each member is a clone with a seed of its own, fitted on all rows or on a bootstrap
     sample of them. The committee predicts by the mean of its members' probabilities;
-    `sample_proba` gives them one by one, to query by committee.
+    `sample_proba` gives them one by one, to query by committee [1]_.
 
     Parameters
     ----------
@@ -61,8 +48,13 @@ class Committee(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         How many members.
     bootstrap : bool, default=False
         Whether each member is fitted on as many rows as there are, drawn with
-        replacement. Without it only the seeds tell members apart: a classifier whose
-        fit draws nothing, such as logistic regression, needs the bootstrap.
+        replacement [2]_. Without it only the seeds tell members apart [3]_: a
+        classifier whose fit draws nothing, such as logistic regression, needs the
+        bootstrap.
+    stochastic : bool, default=False
+        Whether the samples are drawn with the members' own dropout, from one member
+        after the other, so that there can be more samples than members [4]_. Takes an
+        estimator with `sample_proba`.
     classes : array-like of shape (n_classes,), default=None
         All labels that may ever occur; passed on to an estimator with a parameter of
         that name. None means those in y.
@@ -85,13 +77,17 @@ class Committee(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     See Also
     --------
+    skal.text.SnapshotEnsemble : Members from one training run of a network.
+    skal.text.DiverseEnsemble : Members whose training begins together.
     skal.strategies.VoteEntropy : Picks what the members are most divided on.
     skal.strategies.BALD : Picks what would say most of which member is right.
 
     Notes
     -----
-    Time and memory are those of one member, times `n_estimators`; `predict_proba` needs
-    the probabilities of one member at a time. X is passed on as it is, whatever it is.
+    Time and memory are those of one member, times `n_estimators`: in `fit`, in a query
+    and in a file, where members of one checkpoint share the tokenizer. `predict_proba`
+    holds the probabilities of one member at a time. X is passed on as it is, whatever
+    it is; texts are tokenised once for all members where those keep tokens.
 
     A member whose rows lack a class gives it probability 0; one whose rows have a
     single class, and which cannot be told the others by a parameter `classes`, is a
@@ -102,15 +98,15 @@ class Committee(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     References
     ----------
-    H. S. Seung, M. Opper, H. Sompolinsky. Query by committee. COLT 1992.
-    :doi:`10.1145/130385.130417`
-
-    N. Abe, H. Mamitsuka. Query learning strategies using boosting and bagging. ICML
-    1998 (the bootstrap).
-
-    B. Lakshminarayanan, A. Pritzel, C. Blundell. Simple and scalable predictive
-    uncertainty estimation using deep ensembles. NeurIPS 2017 (seeds alone).
-    https://arxiv.org/abs/1612.01474
+    .. [1] H. S. Seung, M. Opper and H. Sompolinsky. Query by committee. COLT 1992.
+       :doi:`10.1145/130385.130417`
+    .. [2] N. Abe and H. Mamitsuka. Query learning strategies using boosting and
+       bagging. ICML 1998.
+    .. [3] B. Lakshminarayanan, A. Pritzel and C. Blundell. Simple and scalable
+       predictive uncertainty estimation using deep ensembles. NeurIPS 2017.
+       https://arxiv.org/abs/1612.01474
+    .. [4] R. Pop and P. Fulop. Deep Ensemble Bayesian Active Learning. 2018.
+       https://arxiv.org/abs/1811.03897
 
     Examples
     --------
@@ -131,6 +127,7 @@ class Committee(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         "estimator": [HasMethods(["fit", "predict"])],
         "n_estimators": [Interval(Integral, 1, None, closed="left")],
         "bootstrap": ["boolean"],
+        "stochastic": ["boolean"],
         "classes": ["array-like", None],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
@@ -142,6 +139,7 @@ class Committee(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         *,
         n_estimators=10,
         bootstrap=False,
+        stochastic=False,
         classes=None,
         n_jobs=None,
         random_state=None,
@@ -149,6 +147,7 @@ class Committee(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.estimator = estimator
         self.n_estimators = n_estimators
         self.bootstrap = bootstrap
+        self.stochastic = stochastic
         self.classes = classes
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -176,22 +175,23 @@ class Committee(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ------
         ValueError
             If X and y differ in length or a label is not in `classes`.
+        MissingCapabilityError
+            If `stochastic` is set and the estimator has no `sample_proba`.
         """
         check_not_bare_string(X)
         y = check_labels(y, num_rows(X))
         classes = self._check_classes(y)
+        self._check_draws()
         aligned, constant = split_params(self._routed(fit_params), len(y))
         seed = draw_seed(self.random_state)
         with as_before_on_error(self), reraise_interrupt():
-            self.estimators_ = Parallel(n_jobs=self.n_jobs)(
+            members = Parallel(n_jobs=self.n_jobs)(
                 delayed(_fit_member)(self, X, y, aligned, constant, classes, rng)
                 for rng in (stream(seed, member) for member in range(self.n_estimators))
             )
+            self.estimators_ = gathered(members, self.estimator)
             self.classes_ = classes
-            for name in ("n_features_in_", "feature_names_in_"):
-                vars(self).pop(name, None)
-                if hasattr(self.estimators_[0], name):
-                    setattr(self, name, getattr(self.estimators_[0], name))
+            self._note_features()
         return self
 
     def _check_classes(self, y):
@@ -200,122 +200,6 @@ class Committee(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         classes = check_classes(self.classes)
         check_known_labels(y, classes)
         return classes
-
-    def sample_proba(self, X, n_samples=None):
-        """Class probabilities by each member.
-
-        Parameters
-        ----------
-        X : sequence of length n
-            Rows.
-        n_samples : int, default=None
-            How many members to ask, the first ones; None, or more than there are, asks
-            all of them.
-
-        Returns
-        -------
-        samples : ndarray of shape (n_samples, n, n_classes), dtype float64
-            At most `n_estimators` samples; columns in the order of `classes_`.
-        """
-        check_is_fitted(self)
-        if n_samples is not None:
-            check_count(n_samples, "n_samples")
-        members = self.estimators_[:n_samples]
-        samples = np.empty((len(members), num_rows(X), len(self.classes_)))
-        for member, sample in zip(members, samples, strict=True):
-            sample[:] = self._proba_of(member, X)
-        return samples
-
-    def predict_proba(self, X):
-        """Class probabilities, the mean of the members'.
-
-        Parameters
-        ----------
-        X : sequence of length n
-            Rows.
-
-        Returns
-        -------
-        proba : ndarray of shape (n, n_classes), dtype float64
-            Columns in the order of `classes_`.
-        """
-        check_is_fitted(self)
-        total = sum(self._proba_of(member, X) for member in self.estimators_)
-        return total / len(self.estimators_)
-
-    def predict(self, X):
-        """The class with the largest mean probability.
-
-        Parameters
-        ----------
-        X : sequence of length n
-            Rows.
-
-        Returns
-        -------
-        labels : ndarray of shape (n,)
-            Elements of `classes_`; of equal probabilities the lower class.
-        """
-        proba = self.predict_proba(X)
-        return self.classes_[proba.argmax(axis=1)]
-
-    def predict_outputs(self, X, outputs, *, n_samples=None):
-        """Probabilities and samples together, each member asked once.
-
-        Parameters
-        ----------
-        X : sequence of length n
-            Rows.
-        outputs : iterable of str
-            "proba" and "samples" are given; other names are left out.
-        n_samples : int, default=None
-            As in `sample_proba`.
-
-        Returns
-        -------
-        values : dict of ndarray
-            What `predict_proba` and `sample_proba` return.
-        """
-        if "samples" not in outputs:
-            return {"proba": self.predict_proba(X)} if "proba" in outputs else {}
-        if "proba" not in outputs:
-            return {"samples": self.sample_proba(X, n_samples)}
-        samples = self.sample_proba(X)
-        return {"proba": samples.mean(axis=0), "samples": samples[:n_samples]}
-
-    @available_if(_estimator_offers("pretrained_encoder"))
-    def pretrained_encoder(self):
-        """The estimator's checkpoint before any training. Works before `fit`.
-
-        Returns
-        -------
-        encoder : SentenceEncoder
-            Unfitted; see :class:`~skal.TransformerClassifier`.
-        """
-        return last_step(self.estimator).pretrained_encoder()
-
-    @available_if(lambda self: hasattr(self.estimator, "keep_tokens"))
-    def keep_tokens(self, X):
-        """Texts that remember their tokens, so that members tokenise them once.
-
-        Parameters
-        ----------
-        X : sequence of str of length n
-            Texts.
-
-        Returns
-        -------
-        texts : sequence of str of length n
-            See :class:`~skal.TransformerClassifier`.
-        """
-        return self.estimator.keep_tokens(X)
-
-    def _proba_of(self, member, X):
-        if hasattr(member, "predict_proba"):
-            proba = member.predict_proba(X)
-            return align_proba(proba, last_step(member), self.classes_)
-        votes = np.asarray(member.predict(X))[:, None] == self.classes_
-        return votes.astype(np.float64)
 
     def _routed(self, params):
         if params and get_config()["enable_metadata_routing"]:
@@ -335,15 +219,6 @@ class Committee(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             method_mapping=MethodMapping().add(caller="fit", callee="fit"),
         )
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        inner = get_tags(self.estimator)
-        tags.input_tags = inner.input_tags
-        tags.classifier_tags = inner.classifier_tags
-        tags.target_tags = inner.target_tags
-        tags.non_deterministic = inner.non_deterministic
-        return tags
-
 
 def _fit_member(committee, X, y, aligned, constant, classes, rng):
     """One member, fitted; `aligned` and `constant` are the parameters of its fit."""
@@ -354,4 +229,4 @@ def _fit_member(committee, X, y, aligned, constant, classes, rng):
     member = clone_for(committee.estimator, np.unique(y), classes)
     seed_nested(member, rng, overwrite=True)
     with reraise_interrupt():
-        return member.fit(X, y, **aligned, **constant)
+        return unrounded(member.fit(X, y, **aligned, **constant))

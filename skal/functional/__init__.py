@@ -31,6 +31,7 @@ from skal.functional._pseudo_errors import allocate_budget, pseudo_errors
 from skal.functional._ranking import top_rows
 from skal.functional._regions import region_rows, region_scores
 from skal.functional._sampling import random_rows
+from skal.functional._schedules import cyclic_cosine
 from skal.functional._shares import allocate_evenly, allocate_shares
 from skal.functional._stochastic import perturbed_scores
 from skal.functional._surprisal import surprisal_embedding
@@ -46,6 +47,7 @@ __all__ = [
     "batch_bald",
     "consensus_entropy",
     "contrastive_scores",
+    "cyclic_cosine",
     "data_map",
     "entropy",
     "expected_gradient_length",

@@ -15,7 +15,7 @@ from skal.neural._checkpoint import (
     locate,
 )
 from skal.neural._dense import DenseModule, VectorDataset, run_vectors
-from skal.neural._device import on_cpu, resolve_device, seeded
+from skal.neural._device import resolve_device, seeded
 from skal.neural._dropout import DropoutSampler
 from skal.neural._fingerprint import fingerprint
 from skal.neural._inference import run_table, run_texts
@@ -23,6 +23,8 @@ from skal.neural._net import TransformerNet
 from skal.neural._precision import set_compiled
 from skal.neural._recipe import Head, Recipe
 from skal.neural._recorder import RecordPredictions
+from skal.neural._snapshots import SnapshotRecipe
+from skal.neural._storage import on_cpu
 from skal.neural._surprisal import token_surprisal
 from skal.neural._tokenized import TokenizedTexts
 from skal.neural._tokens import TokenDataset, TokenTable
@@ -36,6 +38,7 @@ __all__ = [
     "RecordPredictions",
     "SentenceModule",
     "SequenceClassifier",
+    "SnapshotRecipe",
     "TokenDataset",
     "TokenTable",
     "TokenizedTexts",

@@ -4,7 +4,6 @@
 """Where a model runs, and the random numbers it draws there."""
 
 import contextlib
-import copy
 
 import torch
 
@@ -83,21 +82,3 @@ def seeded(seed, device):
             stack.enter_context(torch.cuda.device(device))
             torch.cuda.manual_seed(seed)
         yield
-
-
-def on_cpu(module):
-    """The module itself if it lies on the CPU, else a copy of it that does.
-
-    Pickled weights that live on a GPU load on no machine without one. The copy never
-    takes a second set of weights on the device.
-    """
-    tensors = [*module.parameters(), *module.buffers()]
-    if all(tensor.device.type == "cpu" for tensor in tensors):
-        return module
-    copies = {}
-    for tensor in tensors:
-        moved = tensor.detach().cpu()
-        if isinstance(tensor, torch.nn.Parameter):
-            moved = torch.nn.Parameter(moved, requires_grad=tensor.requires_grad)
-        copies[id(tensor)] = moved
-    return copy.deepcopy(module, copies)

@@ -3,16 +3,17 @@
 
 """The skorch net that fine-tunes a transformer."""
 
+import copy
 import math
 
 import torch
 from skorch import NeuralNetClassifier
 from skorch.utils import TeeGenerator
 
-from skal.neural._device import on_cpu
 from skal.neural._dynamics import TrainingDynamics
 from skal.neural._precision import autocast, grad_scaler
 from skal.neural._recipe import Recipe
+from skal.neural._storage import in_half, in_single_, on_cpu
 from skal.neural._tokens import as_it_is
 
 
@@ -38,6 +39,8 @@ class TransformerNet(NeuralNetClassifier):
     mixed_precision : {"bf16", "fp16"} or None
     recipe : Recipe, default=None
         What a wrapper changes of all this.
+    store_dtype : {"float32", "float16"}, default="float32"
+        How a pickle holds the weights.
     **kwargs
         Parameters of `skorch.NeuralNetClassifier`.
     """
@@ -53,6 +56,7 @@ class TransformerNet(NeuralNetClassifier):
         max_grad_norm=1.0,
         mixed_precision=None,
         recipe=None,
+        store_dtype="float32",
         criterion=torch.nn.CrossEntropyLoss,
         optimizer=torch.optim.AdamW,
         train_split=None,
@@ -75,6 +79,7 @@ class TransformerNet(NeuralNetClassifier):
         self.max_grad_norm = max_grad_norm
         self.mixed_precision = mixed_precision
         self.recipe = Recipe() if recipe is None else recipe
+        self.store_dtype = store_dtype
 
     def check_data(self, X, y=None):
         """Nothing to check: a `TokenDataset` holds the class codes."""
@@ -155,13 +160,38 @@ class TransformerNet(NeuralNetClassifier):
         self.scaler_ = self.dynamics_ = self.dataset_ = self.recipe = None
         self.module = None
 
+    def with_module(self, module):
+        """A net that shares all with this one but its module."""
+        return self._but(module_=module)
+
+    def stored_as(self, dtype):
+        """This net, or one that shares all with it but how a pickle holds it."""
+        return self if dtype == self.store_dtype else self._but(store_dtype=dtype)
+
+    def _but(self, **attributes):
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__, **attributes)
+        return twin
+
     def __getstate__(self):
         """State with the weights on the CPU, so that it loads on any machine."""
-        portable = object.__new__(type(self))
-        portable.__dict__.update(
-            self.__dict__, module_=on_cpu(self.module_), device="cpu"
-        )
+        module = on_cpu(self.module_)
+        if self.store_dtype == "float16":
+            module = in_half(module)
+        portable = self._but(module_=module, device="cpu")
         return super(TransformerNet, portable).__getstate__()
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        in_single_(self.module_)
+
+    def __deepcopy__(self, memo):
+        """A copy by way of the state, but never in half precision."""
+        twin = memo[id(self)] = object.__new__(type(self))
+        state = self.stored_as("float32").__getstate__()
+        twin.__setstate__(copy.deepcopy(state, memo))
+        twin.store_dtype = self.store_dtype
+        return twin
 
 
 def learning_rate_factor(step, n_steps, warmup_ratio, schedule):

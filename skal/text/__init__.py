@@ -1,16 +1,20 @@
 # Authors: The skal developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""Estimators that know transformers: classifiers and encoders of text."""
+"""Estimators that know transformers: classifiers, ensembles and encoders of text."""
 
 from skal.text._classifier import TransformerClassifier
 from skal.text._dense import DenseClassifier
+from skal.text._diverse import DiverseEnsemble
 from skal.text._encoder import SentenceEncoder
 from skal.text._recorder import PoolRecorder
+from skal.text._snapshot import SnapshotEnsemble
 
 __all__ = [
     "DenseClassifier",
+    "DiverseEnsemble",
     "PoolRecorder",
     "SentenceEncoder",
+    "SnapshotEnsemble",
     "TransformerClassifier",
 ]

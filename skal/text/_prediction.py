@@ -3,6 +3,8 @@
 
 """What a fitted net says about rows, in one streamed pass."""
 
+import copy
+
 import numpy as np
 from scipy.special import softmax
 from sklearn.utils.validation import check_is_fitted
@@ -120,6 +122,22 @@ class PredictionMixin:
             from the end-of-sequence token of an encoder-decoder.
         """
         return self.predict_outputs(X, ["embedding"])["embedding"]
+
+    def _with_module(self, module, seed):
+        """A fitted copy with weights, and seed of its samples, of its own.
+
+        All else is shared.
+        """
+        twin = copy.copy(self)
+        twin.random_state = twin._fit_seed = seed
+        twin.net_ = self.net_.with_module(module)
+        return twin
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        if "net_" in state:
+            state["net_"] = self.net_.stored_as(self.store_dtype)
+        return state
 
 
 def _samples(streamed):

@@ -84,7 +84,13 @@ class StreamingMixin(PredictionMixin):
         """
         from skal import neural
 
-        return neural.TokenizedTexts(check_texts(X))
+        keeps_them = isinstance(X, neural.TokenizedTexts)
+        return X if keeps_them else neural.TokenizedTexts(check_texts(X))
+
+    def _share_tokenizer(self, other):
+        """Hold the tokenizer of another classifier if it is of the same checkpoint."""
+        if self.model == other.model:
+            self.tokenizer_ = other.tokenizer_
 
     def _stream(self, X, wanted, n_samples):
         return self._run(self.net_.module_, self.tokenizer_, X, wanted, n_samples)

@@ -91,6 +91,7 @@ def build_net(clf, module, n_rows, n_classes, device, recipe):
         max_grad_norm=clf.max_grad_norm,
         mixed_precision=clf.mixed_precision,
         recipe=recipe,
+        store_dtype=clf.store_dtype,
         device=str(device),
         callbacks=copy.deepcopy(list(clf.callbacks or [])),
         verbose=int(clf.verbose),

@@ -27,7 +27,8 @@ CAPABILITIES = {
     "samples": (
         "sample_proba",
         "put skal.Committee around it, use skal.TransformerClassifier, "
-        "skal.text.DenseClassifier or another classifier that draws several "
+        "skal.text.DenseClassifier (alone, or in a skal.text.SnapshotEnsemble or "
+        "skal.text.DiverseEnsemble) or another classifier that draws several "
         "probabilities per row",
     ),
     "encoding": (
