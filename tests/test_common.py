@@ -47,7 +47,7 @@ from skal.strategies import (
     ViaProxy,
     VoteEntropy,
 )
-from skal.text import DenseClassifier, PoolRecorder
+from skal.text import DenseClassifier, DiverseEnsemble, PoolRecorder, SnapshotEnsemble
 from skal.utils.estimator_checks import check_query_strategy
 
 
@@ -247,6 +247,12 @@ ESTIMATORS = [
     COMMITTEE,
     Committee(LogisticRegression(), random_state=0),
     Committee(LinearSVC(), n_estimators=3, random_state=0),
+    Committee(DENSE, n_estimators=2, stochastic=True, random_state=0),
+    *(
+        cls(DENSE, n_estimators=2, stochastic=stochastic, random_state=0)
+        for cls in (SnapshotEnsemble, DiverseEnsemble)
+        for stochastic in (False, True)
+    ),
     VoteEntropyOfCommittee(),
     ConsensusEntropyOfCommittee(),
     EntropyOfCommittee(n_samples=5),
@@ -445,7 +451,11 @@ OF_SAMPLES = [
 ]
 
 
-@pytest.mark.parametrize("estimator", [COMMITTEE, DENSE], ids=["committee", "dropout"])
+ENSEMBLE = SnapshotEnsemble(DENSE, n_estimators=3, random_state=0)
+PROVIDERS = {"committee": COMMITTEE, "dropout": DENSE, "ensemble": ENSEMBLE}
+
+
+@pytest.mark.parametrize("estimator", PROVIDERS.values(), ids=PROVIDERS)
 @pytest.mark.parametrize("strategy", OF_SAMPLES, ids=repr)
 def test_strategies_of_samples_keep_their_promises(strategy, estimator):
     check_query_strategy(strategy, estimator=estimator)

@@ -50,8 +50,10 @@ from skal.strategies import (
 )
 from skal.text import (
     DenseClassifier,
+    DiverseEnsemble,
     PoolRecorder,
     SentenceEncoder,
+    SnapshotEnsemble,
     TransformerClassifier,
 )
 
@@ -203,6 +205,13 @@ def test_attributes_of_the_recorder(tiny_checkpoint, toy_texts):
     ).fit(*toy_texts)
     found = fitted_attributes(of_texts)
     assert documented(of_texts) - OF_FRAMES - {"n_features_in_"} == found
+
+
+@pytest.mark.parametrize("cls", [SnapshotEnsemble, DiverseEnsemble])
+def test_attributes_of_the_ensembles(cls):
+    network = DenseClassifier((5,), max_epochs=2, device="cpu")
+    ensemble = cls(network, n_estimators=2).fit(X, Y)
+    assert documented(ensemble) - OF_FRAMES == fitted_attributes(ensemble)
 
 
 def test_attributes_of_the_text_estimators(tiny_checkpoint, toy_texts):

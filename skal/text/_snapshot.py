@@ -83,6 +83,10 @@ class SnapshotEnsemble(
     MB for each further member of BERT base); a file holds each member's weights, and
     the tokenizer once.
 
+    Cycles have to be long enough for the network to settle. Members that are a few
+    steps apart differ in how sure they are, everywhere, rather than in where the border
+    between classes lies.
+
     The optimiser is not started anew with a cycle, only its learning rate is. There is
     no warm-up. A training that a callback ends early has fewer members: those whose
     cycle was complete, and the network as it was then. A `fit` that fails or is

@@ -23,7 +23,12 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.utils import estimator_checks, get_tags
 
 from skal import neural
-from skal.text import SentenceEncoder, TransformerClassifier
+from skal.text import (
+    DiverseEnsemble,
+    SentenceEncoder,
+    SnapshotEnsemble,
+    TransformerClassifier,
+)
 
 DATA_FREE_CHECKS = [
     "check_do_not_raise_errors_in_init_or_set_params",
@@ -63,6 +68,14 @@ def test_tags_say_one_dimensional_texts(cls):
     assert tags.input_tags.one_d_array
     assert not tags.input_tags.two_d_array
     assert not tags.non_deterministic
+
+
+@pytest.mark.parametrize("check", DATA_FREE_CHECKS)
+@pytest.mark.parametrize("cls", [SnapshotEnsemble, DiverseEnsemble])
+def test_scikit_learn_checks_of_ensembles_that_need_no_data(cls, check):
+    ensemble = cls(TransformerClassifier())
+    getattr(estimator_checks, check)(cls.__name__, ensemble)
+    assert get_tags(ensemble).input_tags.string
 
 
 def test_fitted_attributes_are_documented(fitted, tiny_checkpoint):
