@@ -18,14 +18,16 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
 from skal import ActiveLearner, Committee, TransformerClassifier
 from skal.base import PoolView, Reads
+from skal.exceptions import MissingCapabilityError
 from skal.filters import AnchorAL
 from skal.functional import bald, vote_entropy
-from skal.strategies import BALD, Entropy, VoteEntropy
+from skal.strategies import ALPS, BALD, Entropy, VoteEntropy
 from skal.text import DenseClassifier
 from skal.utils._capabilities import compute_outputs
 
@@ -277,6 +279,13 @@ def test_fit_parameters_follow_the_bootstrap(routing):
         np.testing.assert_array_equal(fitted.weights_, fitted.X_[:, 0])
 
 
+class Untouched(Weighted):
+    """Must not be fitted."""
+
+    def fit(self, X, y):
+        raise AssertionError("fitted")
+
+
 class Interrupted(ClassifierMixin, BaseEstimator):
     """A fit during which Ctrl-C is pressed, and swallowed as skorch does."""
 
@@ -367,6 +376,72 @@ def test_transformers_differ_and_keep_their_tokens(
     kept = transformers.keep_tokens(texts)
     np.testing.assert_allclose(transformers.sample_proba(kept), samples, atol=1e-6)
     assert sum(tokenized) == len(set(texts))
+
+
+def test_transformers_share_a_tokenizer_and_tokenise_by_themselves(
+    transformers, toy_texts
+):
+    first, second = transformers.estimators_
+    assert first.tokenizer_ is second.tokenizer_
+    kept = transformers.keep_tokens(toy_texts[0])
+    assert transformers.keep_tokens(kept) is kept
+    assert second.keep_tokens(kept) is kept
+
+
+def test_alps_starts_cold_with_a_committee(toy_texts):
+    member = TransformerClassifier("skal-tiny", device="cpu", max_length=32)
+    picks = [
+        ActiveLearner(clf, ALPS(), n_queries=5, random_state=0).query(toy_texts[0])
+        for clf in (Committee(member), member)
+    ]
+    np.testing.assert_array_equal(*picks)
+    assert not hasattr(Committee(LogisticRegression()), "token_surprisal")
+
+
+NETWORK = DenseClassifier((8,), max_epochs=3, device="cpu")
+
+
+@pytest.mark.parametrize(
+    "member",
+    [NETWORK, make_pipeline(StandardScaler(), NETWORK)],
+    ids=["network", "pipeline"],
+)
+def test_stochastic_samples_are_the_members_own(member):
+    committee = Committee(member, n_estimators=3, stochastic=True, random_state=0)
+    samples = committee.fit(X, Y).sample_proba(X, 8)
+    assert samples.shape == (8, 60, 3)
+    assert len({sample.tobytes() for sample in samples}) == 8
+    for m, fitted in enumerate(committee.estimators_):
+        seen, network = X, fitted
+        if not hasattr(fitted, "sample_proba"):
+            seen, network = fitted[0].transform(X), fitted[1]
+        expected = network.sample_proba(seen, len(samples[m::3]))
+        np.testing.assert_array_equal(samples[m::3], expected)
+    plain = np.mean([fitted.predict_proba(X) for fitted in committee.estimators_], 0)
+    np.testing.assert_allclose(committee.predict_proba(X), plain, atol=1e-12)
+    assert committee.sample_proba(X).shape == (3, 60, 3)
+
+
+def test_stochastic_members_without_samples_are_refused_before_any_fit():
+    for given in (Untouched(), make_pipeline(StandardScaler(), Untouched())):
+        with pytest.raises(MissingCapabilityError, match="`sample_proba`. Untouched"):
+            Committee(given, stochastic=True).fit(X, Y)
+
+
+def test_stochastic_members_of_a_single_class():
+    """A bootstrap sample that lacks a class, and a classifier told nothing of it."""
+    rare = np.array(["a"] * 9 + ["b"])
+    committee = Committee(
+        make_pipeline(StandardScaler(), NETWORK),
+        n_estimators=4,
+        bootstrap=True,
+        stochastic=True,
+        random_state=0,
+    ).fit(X[:10], rare)
+    assert {len(member.classes_) for member in committee.estimators_} == {1, 2}
+    samples = committee.sample_proba(X, 8)
+    assert samples.shape == (8, 60, 2)
+    np.testing.assert_allclose(samples.sum(axis=2), 1, atol=1e-12)
 
 
 def test_transformers_inside_a_filter_of_a_learner(transformers, toy_texts):

@@ -25,6 +25,7 @@ from skal.strategies import (
     VariationRatio,
     VoteEntropy,
 )
+from skal.text import DiverseEnsemble, SnapshotEnsemble
 
 pytestmark = pytest.mark.slow
 
@@ -105,4 +106,21 @@ def test_three_rounds_by_committee(tiny_bert, benchmark_set, strategy, name):
     learner = run_rounds(committee, strategy, benchmark_set(name), 3)
     samples = learner.estimator_.sample_proba(benchmark_set(name)[2][:50])
     assert samples.shape == (3, 50, len(learner.classes_))
+    assert np.abs(samples[0] - samples[1]).max() > 0.01
+
+
+@pytest.mark.parametrize("cls", [SnapshotEnsemble, DiverseEnsemble])
+@pytest.mark.parametrize(
+    "strategy",
+    [BALD(), VoteEntropy(), AnchorAL(BALD()), AnchorAL(VoteEntropy())],
+    ids=repr,
+)
+def test_three_rounds_by_an_ensemble(tiny_bert, benchmark_set, cls, strategy):
+    data = benchmark_set("trec")
+    part = (data[0][:400], data[1][:400], data[2][:200], data[3][:200])
+    classifier = classifier_of(tiny_bert).set_params(min_steps=100)
+    ensemble = cls(classifier, n_estimators=3)
+    learner = run_rounds(ensemble, strategy, part, 3)
+    samples = learner.estimator_.sample_proba(part[2])
+    assert samples.shape == (3, 200, 6)
     assert np.abs(samples[0] - samples[1]).max() > 0.01
