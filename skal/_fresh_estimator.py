@@ -104,6 +104,10 @@ class ConstantClassifier(ClassifierMixin, BaseEstimator):
         """Zeros, of shape (1, n): the one class there is, whatever the epoch."""
         return np.zeros((1, num_rows(X)), dtype=np.int64)
 
+    def predict_loss(self, X):
+        """Zeros, of shape (n,)."""
+        return np.zeros(num_rows(X))
+
 
 def constant_like(estimator):
     """A constant classifier, behind the steps of a pipeline if it is one."""

@@ -28,7 +28,7 @@ from skal.utils._rows import (
     take_rows,
 )
 
-_IN_ONE_PASS = frozenset({"proba", "logits", "embedding", "samples"})
+_IN_ONE_PASS = frozenset({"proba", "logits", "embedding", "samples", "predicted_loss"})
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,9 @@ class Reads:
     ----------
     pool : frozenset of str, default=frozenset()
         What is read of the pool: names out of "proba", "logits", "embedding",
-        "samples", "encoding" (vectors of the frozen encoder), "surprisal" (of the
-        pretrained language model) and "epoch_predictions" (made while it was trained).
+        "samples", "predicted_loss", "encoding" (vectors of the frozen encoder),
+        "surprisal" (of the pretrained language model) and "epoch_predictions" (made
+        while it was trained).
     labeled : frozenset of str, default=frozenset()
         What is read of the labelled rows; the same names but the last two, and
         "training_dynamics".
@@ -132,6 +133,11 @@ class _Look:
     def embedding(self):
         """The classifier's own representation, (n, d) float32."""
         return self._read("embedding")
+
+    @property
+    def predicted_loss(self):
+        """How large the classifier's loss is, as far as it knows, (n,) float64."""
+        return self._read("predicted_loss")
 
     def samples(self, n_samples):
         """Class probabilities drawn several times, (n_samples, n, C) float64.

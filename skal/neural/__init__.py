@@ -19,6 +19,7 @@ from skal.neural._device import resolve_device, seeded
 from skal.neural._dropout import DropoutSampler
 from skal.neural._fingerprint import fingerprint
 from skal.neural._inference import run_table, run_texts
+from skal.neural._loss_prediction import LossPrediction
 from skal.neural._net import TransformerNet
 from skal.neural._precision import set_compiled
 from skal.neural._recipe import Head, Recipe
@@ -34,6 +35,7 @@ __all__ = [
     "DenseModule",
     "DropoutSampler",
     "Head",
+    "LossPrediction",
     "Recipe",
     "RecordPredictions",
     "SentenceModule",

@@ -20,6 +20,11 @@ class DenseModule(torch.nn.Module):
     hidden_layer_sizes : sequence of int, at least one
     n_classes : int
     dropout : float
+
+    Attributes
+    ----------
+    loss_module : LossModule or None
+        Reads the hidden layers' outputs, where training put one there.
     """
 
     def __init__(self, n_features, hidden_layer_sizes, n_classes, dropout):
@@ -29,18 +34,26 @@ class DenseModule(torch.nn.Module):
         self.hidden = torch.nn.ModuleList(torch.nn.Linear(*pair) for pair in pairs)
         self.dropout = torch.nn.Dropout(dropout)
         self.last_linear = torch.nn.Linear(self.sizes[-1], n_classes)
+        self.loss_module = None
 
     def forward(self, X):
-        """Logits of shape (n_rows, n_classes)."""
+        """Logits of shape (n_rows, n_classes).
+
+        In training, where there is a loss module, a pair: the logits and its losses.
+        """
+        if self.training and self.loss_module is not None:
+            found = self.forward_outputs(X, predicted_loss=True)
+            return found["logits"], found["predicted_loss"]
         return self.forward_outputs(X)["logits"]
 
-    def forward_outputs(self, X, *, embedding=False, masks=None):
+    def forward_outputs(self, X, *, embedding=False, predicted_loss=False, masks=None):
         """Logits and, if asked for, what else a batch of rows gives in the same pass.
 
         Parameters
         ----------
         X : tensor of shape (n_rows, n_features)
         embedding : bool, default=False
+        predicted_loss : bool, default=False
         masks : tensor of shape (n_samples, sum of the hidden sizes), default=None
             Dropout masks. One mask is one network: it is applied to all rows.
 
@@ -48,15 +61,18 @@ class DenseModule(torch.nn.Module):
         -------
         outputs : dict of tensor
             "logits" (n_rows, n_classes), "embedding" (n_rows, size of the last hidden
-            layer), "samples" (n_rows, n_samples, n_classes): the logits of each mask.
+            layer), "predicted_loss" (n_rows,), by the loss module, "samples" (n_rows,
+            n_samples, n_classes): the logits of each mask.
         """
         first = self.hidden[0](X).relu()
-        encoded = self.dropout(first)
+        states = [X, self.dropout(first)]
         for layer in self.hidden[1:]:
-            encoded = self.dropout(layer(encoded).relu())
-        outputs = {"logits": self.last_linear(encoded)}
+            states.append(self.dropout(layer(states[-1]).relu()))
+        outputs = {"logits": self.last_linear(states[-1])}
         if embedding:
-            outputs["embedding"] = encoded
+            outputs["embedding"] = states[-1]
+        if predicted_loss:
+            outputs["predicted_loss"] = self.loss_module(states)
         if masks is not None:
             draws = [self._draw(first, mask.split(self.sizes)) for mask in masks]
             outputs["samples"] = torch.stack(draws, dim=1)
@@ -67,6 +83,10 @@ class DenseModule(torch.nn.Module):
         for layer, mask in zip(self.hidden[1:], masks[1:], strict=True):
             X = layer(X).relu() * mask
         return self.last_linear(X)
+
+    def state_sizes(self):
+        """The width of a vector and of each hidden layer."""
+        return [self.hidden[0].in_features, *self.sizes]
 
     def replace_last_linear(self, head):
         """Put a `Head` in the place of the layer that makes the logits."""

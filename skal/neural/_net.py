@@ -133,9 +133,8 @@ class TransformerNet(NeuralNetClassifier):
             training=True,
         )
         if self.max_grad_norm is not None:
-            torch.nn.utils.clip_grad_norm_(
-                self.module_.parameters(), self.max_grad_norm
-            )
+            for parameters in self.recipe.clipped_apart(self.module_):
+                torch.nn.utils.clip_grad_norm_(parameters, self.max_grad_norm)
         self.scaler_.step(self.optimizer_)
         self.scaler_.update()
         self.steps_done_ += 1

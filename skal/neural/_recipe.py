@@ -44,6 +44,10 @@ class Recipe:
         """The loss of a batch, from what the module returned in training mode."""
         return torch.nn.functional.cross_entropy(output.float(), codes)
 
+    def clipped_apart(self, module):
+        """Parts of the module's parameters; the gradient of each is clipped alone."""
+        return [list(module.parameters())]
+
     def end_step(self, net):
         """See the net after a step; ``net.steps_done_`` counts it."""
 

@@ -22,11 +22,17 @@ class SequenceClassifier(torch.nn.Module):
     ----------
     network : transformers.PreTrainedModel
         Any ``AutoModelForSequenceClassification``.
+
+    Attributes
+    ----------
+    loss_module : LossModule or None
+        Reads the hidden states, where training put one there.
     """
 
     def __init__(self, network):
         super().__init__()
         self.network = network
+        self.loss_module = None
 
     @property
     def is_decoder(self):
@@ -40,7 +46,13 @@ class SequenceClassifier(torch.nn.Module):
         return bool(getattr(self.network.config, "is_encoder_decoder", False))
 
     def forward(self, **inputs):
-        """Logits of shape (n_rows, n_classes)."""
+        """Logits of shape (n_rows, n_classes).
+
+        In training, where there is a loss module, a pair: the logits and its losses.
+        """
+        if self.training and self.loss_module is not None:
+            found = self.forward_outputs(inputs, predicted_loss=True)
+            return found["logits"], found["predicted_loss"]
         return self._run(inputs)[0]["logits"]
 
     def _run(self, inputs, **options):
@@ -52,7 +64,9 @@ class SequenceClassifier(torch.nn.Module):
         last = _at(output.last_hidden_state, last_token(inputs["attention_mask"]))
         return {"logits": self.network.score(last)}, output
 
-    def forward_outputs(self, inputs, *, embedding=False, hidden_states=False):
+    def forward_outputs(
+        self, inputs, *, embedding=False, hidden_states=False, predicted_loss=False
+    ):
         """Logits and, if asked for, what they were made from.
 
         Parameters
@@ -60,6 +74,7 @@ class SequenceClassifier(torch.nn.Module):
         inputs : dict of tensor
         embedding : bool, default=False
         hidden_states : bool, default=False
+        predicted_loss : bool, default=False
 
         Returns
         -------
@@ -67,14 +82,37 @@ class SequenceClassifier(torch.nn.Module):
             "logits" of shape (n_rows, n_classes); "embedding" of shape (n_rows, d),
             with ``logits == embedding @ W.T + b`` for the last layer's W and b;
             "hidden_states" of shape (n_rows, n_layers + 1, d), the state of the token
-            that stands for the text after the embedding and after each layer.
+            that stands for the text after the embedding and after each layer;
+            "predicted_loss" of shape (n_rows,), by the loss module.
         """
         run = self._run_and_catch if embedding else self._run
-        if not hidden_states:
+        if not (hidden_states or predicted_loss):
             return run(inputs)[0]
         with _left_as_it_was(self):
             found, output = run(inputs, output_hidden_states=True)
-        return found | {"hidden_states": self._states(inputs, output)}
+        states = self._states(inputs, output)
+        if hidden_states:
+            found["hidden_states"] = torch.stack(states, dim=1)
+        if predicted_loss:
+            found["predicted_loss"] = self.loss_module(states)
+        return found
+
+    def state_sizes(self):
+        """The width of the hidden state after the embedding and after each layer.
+
+        Found by a pass of one token.
+        """
+        token = self.network.config.eos_token_id if self._is_encoder_decoder else 0
+        device = next(self.parameters()).device
+        inputs = {
+            "input_ids": torch.full((1, 1), token, device=device),
+            "attention_mask": torch.ones((1, 1), dtype=torch.int64, device=device),
+        }
+        was_training = self.training
+        with torch.no_grad(), _left_as_it_was(self):
+            _, output = self.eval()._run(inputs, output_hidden_states=True)
+        self.train(was_training)
+        return [state.shape[-1] for state in self._states(inputs, output)]
 
     def _run_and_catch(self, inputs, **options):
         """The same, with the input of the last linear layer."""
@@ -105,7 +143,7 @@ class SequenceClassifier(torch.nn.Module):
         else:
             layers, token = output.hidden_states, torch.zeros_like(inputs["input_ids"])
             token = token[:, 0]
-        return torch.stack([_at(states, token) for states in layers], dim=1)
+        return [_at(states, token) for states in layers]
 
     @property
     def last_linear(self):

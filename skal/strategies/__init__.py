@@ -24,6 +24,7 @@ from skal.strategies._discriminative import DiscriminativeAL
 from skal.strategies._dynamics import ForgettingEvents, LabelDispersion
 from skal.strategies._embedding_k_means import PLMKM, BertKM, FTBertKM
 from skal.strategies._gradient_length import ExpectedGradientLength
+from skal.strategies._predicted_loss import PredictedLoss
 from skal.strategies._prefiltered import DiverseMiniBatch, SuggestiveAnnotation
 from skal.strategies._proxy import ViaProxy
 from skal.strategies._random import RandomSampling
@@ -57,6 +58,7 @@ __all__ = [
     "Margin",
     "MeanSTD",
     "PowerSampling",
+    "PredictedLoss",
     "RandomSampling",
     "SuggestiveAnnotation",
     "VariationRatio",

@@ -153,6 +153,14 @@ _CARDS = {
         "counts of the labelled rows",
         "hands the counts on to near rows of the pool, which is our own idea",
     ),
+    "PredictedLoss": (
+        "training",
+        _LOOK + "O(n)",
+        "O(n)",
+        "Yoo and Kweon 2019",
+        "the module's output and its ranking loss (published code, not the authors')",
+        "one token's state of each layer; the whole pool, or what a filter leaves",
+    ),
     "CoreSet": (
         "coverage",
         "a look at pool and labelled rows + O(n d (L + b))",

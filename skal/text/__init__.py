@@ -7,12 +7,14 @@ from skal.text._classifier import TransformerClassifier
 from skal.text._dense import DenseClassifier
 from skal.text._diverse import DiverseEnsemble
 from skal.text._encoder import SentenceEncoder
+from skal.text._loss_prediction import LossPredictingClassifier
 from skal.text._recorder import PoolRecorder
 from skal.text._snapshot import SnapshotEnsemble
 
 __all__ = [
     "DenseClassifier",
     "DiverseEnsemble",
+    "LossPredictingClassifier",
     "PoolRecorder",
     "SentenceEncoder",
     "SnapshotEnsemble",

@@ -275,11 +275,10 @@ class DenseClassifier(RecordsTraining, PredictionMixin, ClassifierMixin, BaseEst
         device = neural.resolve_device(self.device, fallback=True)
         module = module.to(device)
         masks = self._masks(module, n_samples) if "samples" in wanted else None
+        options = {name: name in wanted for name in ("embedding", "predicted_loss")}
         return neural.run_vectors(
             module,
-            lambda batch: module.forward_outputs(
-                batch, embedding="embedding" in wanted, masks=masks
-            ),
+            lambda batch: module.forward_outputs(batch, masks=masks, **options),
             X,
         )
 

@@ -28,8 +28,9 @@ class PredictionMixin:
         X : rows of length n
             Texts or vectors, as in `fit`.
         outputs : iterable of str
-            What to return: names out of "proba", "logits", "embedding" and "samples",
-            and of a transformer "hidden_states" too.
+            What to return: names out of "proba", "logits", "embedding" and "samples";
+            of a transformer "hidden_states" too, of a
+            :class:`~skal.text.LossPredictingClassifier` "predicted_loss".
         n_samples : int, default=10
             Draws of "samples".
 
@@ -44,7 +45,8 @@ class PredictionMixin:
               ``logits = embedding @ W.T + b``;
             * "samples": what `sample_proba` returns, (n_samples, n, n_classes);
             * "hidden_states": the token that stands for the text, after the embedding
-              and after each layer, (n, n_layers + 1, d), float32.
+              and after each layer, (n, n_layers + 1, d), float32;
+            * "predicted_loss": what `predict_loss` returns, (n,).
 
         Raises
         ------
@@ -156,4 +158,5 @@ _FINISH = {
     "embedding": lambda streamed: streamed["embedding"],
     "samples": _samples,
     "hidden_states": lambda streamed: streamed["hidden_states"],
+    "predicted_loss": lambda streamed: streamed["predicted_loss"].astype(np.float64),
 }

@@ -105,7 +105,8 @@ class StreamingMixin(PredictionMixin):
         sampler = (
             neural.DropoutSampler(module, n_samples) if "samples" in wanted else None
         )
-        options = {name: name in wanted for name in ("embedding", "hidden_states")}
+        names = ("embedding", "hidden_states", "predicted_loss")
+        options = {name: name in wanted for name in names}
         plain = bool(set(wanted) - {"samples"})
 
         def forward(inputs):

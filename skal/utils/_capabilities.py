@@ -31,6 +31,11 @@ CAPABILITIES = {
         "skal.text.DiverseEnsemble) or another classifier that draws several "
         "probabilities per row",
     ),
+    "predicted_loss": (
+        "predict_loss",
+        "put skal.text.LossPredictingClassifier around skal.TransformerClassifier or "
+        "skal.text.DenseClassifier",
+    ),
     "encoding": (
         "pretrained_encoder",
         "use skal.TransformerClassifier, or give the filter an encoder: "
@@ -133,7 +138,7 @@ def compute_outputs(estimator, X, outputs, classes, n_samples=10):
     estimator : fitted classifier
     X : rows
     outputs : set of str
-        Out of "proba", "logits", "embedding" and "samples".
+        Out of "proba", "logits", "embedding", "samples" and "predicted_loss".
     classes : ndarray of shape (C,)
         The label vocabulary; a class the classifier never saw gets probability 0.
     n_samples : int, default=10
@@ -159,6 +164,8 @@ def compute_outputs(estimator, X, outputs, classes, n_samples=10):
         found[name] = align_proba(found[name], classifier, classes)
     if "embedding" in found:
         found["embedding"] = check_vectors(found["embedding"], "The embedding")
+    if "predicted_loss" in found:
+        found["predicted_loss"] = np.asarray(found["predicted_loss"], dtype=np.float64)
     return found
 
 
@@ -234,6 +241,7 @@ _SINGLE = {
     "proba": lambda classifier, X, _: classifier.predict_proba(X),
     "embedding": lambda classifier, X, _: _embed(classifier, X),
     "samples": lambda classifier, X, n: classifier.sample_proba(X, n_samples=n),
+    "predicted_loss": lambda classifier, X, _: classifier.predict_loss(X),
 }
 
 
