@@ -36,6 +36,12 @@ from skal.functional._shares import allocate_evenly, allocate_shares
 from skal.functional._stochastic import perturbed_scores
 from skal.functional._surprisal import surprisal_embedding
 from skal.functional._uncertainty import entropy, least_confidence, margin
+from skal.functional._variational import (
+    gaussian_kl,
+    gaussian_log_density,
+    minibatch_weights,
+    scale_mixture_log_density,
+)
 
 __all__ = [
     "allocate_budget",
@@ -53,6 +59,8 @@ __all__ = [
     "expected_gradient_length",
     "facility_location",
     "forgetting_events",
+    "gaussian_kl",
+    "gaussian_log_density",
     "gradient_embedding",
     "k_center_greedy",
     "k_means",
@@ -63,12 +71,14 @@ __all__ = [
     "mean_kl",
     "mean_of_nearest",
     "mean_std",
+    "minibatch_weights",
     "nearest_to_centers",
     "perturbed_scores",
     "pseudo_errors",
     "random_rows",
     "region_rows",
     "region_scores",
+    "scale_mixture_log_density",
     "spread_anchors",
     "surprisal_embedding",
     "top_per_cluster",

@@ -18,6 +18,7 @@ from skal.neural._dense import DenseModule, VectorDataset, run_vectors
 from skal.neural._device import resolve_device, seeded
 from skal.neural._dropout import DropoutSampler
 from skal.neural._fingerprint import fingerprint
+from skal.neural._heads import SplitHeadRecipe, VariationalRecipe
 from skal.neural._inference import run_table, run_texts
 from skal.neural._loss_prediction import LossPrediction
 from skal.neural._net import TransformerNet
@@ -41,10 +42,12 @@ __all__ = [
     "SentenceModule",
     "SequenceClassifier",
     "SnapshotRecipe",
+    "SplitHeadRecipe",
     "TokenDataset",
     "TokenTable",
     "TokenizedTexts",
     "TransformerNet",
+    "VariationalRecipe",
     "VectorDataset",
     "fingerprint",
     "fit_binary",

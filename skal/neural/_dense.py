@@ -8,6 +8,8 @@ import itertools
 import numpy as np
 import torch
 
+from skal.neural._recipe import turns
+
 _MAX_ROWS = 1024
 
 
@@ -74,7 +76,10 @@ class DenseModule(torch.nn.Module):
         if predicted_loss:
             outputs["predicted_loss"] = self.loss_module(states)
         if masks is not None:
-            draws = [self._draw(first, mask.split(self.sizes)) for mask in masks]
+            draws = [
+                self._draw(first, masks[turn].split(self.sizes))
+                for turn in turns(self, len(masks))
+            ]
             outputs["samples"] = torch.stack(draws, dim=1)
         return outputs
 
@@ -100,7 +105,7 @@ class DenseModule(torch.nn.Module):
         rate = self.dropout.p
         kept = rng.random_sample((n_samples, sum(self.sizes))) >= rate
         masks = torch.from_numpy((kept / (1 - rate)).astype(np.float32))
-        return masks.to(self.last_linear.weight.device)
+        return masks.to(self.hidden[0].weight.device)
 
 
 class VectorDataset(torch.utils.data.Dataset):

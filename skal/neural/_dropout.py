@@ -7,6 +7,8 @@ import contextlib
 
 import torch
 
+from skal.neural._recipe import turns
+
 
 class DropoutSampler:
     """Draws logits with the dropout of a classifier switched on and nothing else.
@@ -48,7 +50,7 @@ class DropoutSampler:
     def draw(self, inputs):
         """Logits of shape (n_rows, n_samples, n_classes)."""
         with self._dropout(), self.shared_encoder():
-            draws = [self.module(**inputs) for _ in range(self.n_samples)]
+            draws = [self.module(**inputs) for _ in turns(self.module, self.n_samples)]
         return torch.stack(draws, dim=1)
 
     @contextlib.contextmanager
@@ -93,6 +95,11 @@ class _Once(torch.nn.Module):
         if self.output is None:
             self.output = self.module(*args, **kwargs)
         return self.output
+
+
+def drops(module):
+    """Whether a network drops anything in training mode."""
+    return any(_drops(part) for part in module.modules())
 
 
 def _drops(module):

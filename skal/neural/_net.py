@@ -85,17 +85,19 @@ class TransformerNet(NeuralNetClassifier):
         """Nothing to check: a `TokenDataset` holds the class codes."""
 
     def initialize_optimizer(self, triggered_directly=None):
-        """AdamW with two groups: matrices decay, biases and norm weights do not."""
+        """AdamW, by groups: matrices decay, biases and norm weights do not."""
         params = [param for _, param in self.get_all_learnable_params()]
         params = [param for param in params if param.requires_grad]
+        groups = {}
+        for param in params:
+            key = self.recipe.pace(param), param.ndim > 1
+            groups.setdefault(key, []).append(param)
         groups = [
-            {"params": [p for p in params if p.ndim > 1]},
-            {"params": [p for p in params if p.ndim <= 1], "weight_decay": 0.0},
+            {"params": some, "pace": pace, "weight_decay": decays * self.weight_decay}
+            for (pace, decays), some in groups.items()
         ]
         fused = torch.device(self.device).type in ("cpu", "cuda")
-        self.optimizer_ = self.optimizer(
-            groups, lr=self.lr, weight_decay=self.weight_decay, fused=fused
-        )
+        self.optimizer_ = self.optimizer(groups, lr=self.lr, fused=fused)
         return self
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
@@ -144,7 +146,7 @@ class TransformerNet(NeuralNetClassifier):
     def _set_learning_rate(self):
         factor = self.recipe.learning_rate_factor(self.steps_done_, self)
         for group in self.optimizer_.param_groups:
-            group["lr"] = self.lr * factor
+            group["lr"] = self.lr * factor * group["pace"]
 
     def planned_factor(self, step):
         """The part of the peak learning rate that the schedule gives a step."""

@@ -32,6 +32,10 @@ class Recipe:
     def start(self, net):
         """See the net before its first step; what is wrong with it is raised here."""
 
+    def pace(self, parameter):
+        """How many times the learning rate of the others a parameter takes."""
+        return 1.0
+
     def learning_rate_factor(self, step, net):
         """The part of the peak learning rate that step `step`, from 0, uses."""
         return net.planned_factor(step)
@@ -60,4 +64,24 @@ class Head(torch.nn.Module):
 
     Returns in training mode what the recipe's `loss` takes, in evaluation mode logits
     of any shape that begins with the rows.
+
+    Attributes
+    ----------
+    turn : int or None
+        The number, from 0, of the dropout sample that is being drawn; None outside.
     """
+
+    turn = None
+
+
+def turns(module, n_samples):
+    """Count the dropout samples of a module, and tell its heads which one is drawn."""
+    heads = [part for part in module.modules() if isinstance(part, Head)]
+    try:
+        for turn in range(n_samples):
+            for head in heads:
+                head.turn = turn
+            yield turn
+    finally:
+        for head in heads:
+            head.turn = None

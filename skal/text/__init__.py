@@ -3,6 +3,7 @@
 
 """Estimators that know transformers: classifiers, ensembles and encoders of text."""
 
+from skal.text._bayes_by_backprop import BayesByBackpropClassifier
 from skal.text._classifier import TransformerClassifier
 from skal.text._dense import DenseClassifier
 from skal.text._diverse import DiverseEnsemble
@@ -10,13 +11,16 @@ from skal.text._encoder import SentenceEncoder
 from skal.text._loss_prediction import LossPredictingClassifier
 from skal.text._recorder import PoolRecorder
 from skal.text._snapshot import SnapshotEnsemble
+from skal.text._split_head import SplitHeadClassifier
 
 __all__ = [
+    "BayesByBackpropClassifier",
     "DenseClassifier",
     "DiverseEnsemble",
     "LossPredictingClassifier",
     "PoolRecorder",
     "SentenceEncoder",
     "SnapshotEnsemble",
+    "SplitHeadClassifier",
     "TransformerClassifier",
 ]
