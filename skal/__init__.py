@@ -10,9 +10,11 @@ import importlib.metadata
 # `import skal` loads neither torch nor transformers nor faiss.
 _HOMES = {
     "ActiveLearner": "skal._learner",
+    "CEAL": "skal._ceal",
     "Committee": "skal._committee",
     "NoisyOracle": "skal._oracle",
     "PoolFilter": "skal.base",
+    "PseudoLabelClassifier": "skal._pseudo_labels",
     "QueryPipeline": "skal.base",
     "QueryStrategy": "skal.base",
     "TransformerClassifier": "skal.text",

@@ -1,7 +1,7 @@
 # Authors: The skal developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""What the learner passes on to the classifier it has fitted."""
+"""What a meta-estimator passes on to the classifier it has fitted."""
 
 import numpy as np
 from sklearn import get_config
@@ -21,6 +21,16 @@ def _estimator_has(method):
 
     def check(self):
         getattr(getattr(self, "estimator_", self.estimator), method)
+        return True
+
+    return check
+
+
+def estimator_offers(method):
+    """Whether the classifier given has a method that needs no fit."""
+
+    def check(self):
+        getattr(last_step(self.estimator), method)
         return True
 
     return check
@@ -181,6 +191,30 @@ class PredictsThroughEstimator:
         check_is_fitted(self)
         return self.estimator_.score(X, y, **self._routed("score", score_params))
 
+    def _routed(self, method, params):
+        """The parameters of a method that go to the estimator's method of that name."""
+        if params and get_config()["enable_metadata_routing"]:
+            return dict(process_routing(self, method, **params)["estimator"][method])
+        return params
+
+    def get_metadata_routing(self):
+        """Say how metadata is routed.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            `fit` and `score` pass what the classifier requests to the classifier.
+        """
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        mapping = mapping.add(caller="score", callee="score")
+        return MetadataRouter(owner=self).add(
+            estimator=self.estimator, method_mapping=mapping
+        )
+
+
+class PredictsInStages:
+    """Prediction of a learner by the model of every round, its `estimators_`."""
+
     @available_if(_keeps_estimators)
     def staged_predict(self, X):
         """Predicted labels after each round; needs ``keep_estimators=True``.
@@ -215,23 +249,3 @@ class PredictsThroughEstimator:
         for estimator in self.estimators_:
             proba = estimator.predict_proba(X)
             yield align_proba(proba, last_step(estimator), self.classes_)
-
-    def _routed(self, method, params):
-        """The parameters of a method that go to the estimator's method of that name."""
-        if params and get_config()["enable_metadata_routing"]:
-            return dict(process_routing(self, method, **params)["estimator"][method])
-        return params
-
-    def get_metadata_routing(self):
-        """Say how metadata is routed.
-
-        Returns
-        -------
-        routing : MetadataRouter
-            `fit` and `score` pass what the classifier requests to the classifier.
-        """
-        mapping = MethodMapping().add(caller="fit", callee="fit")
-        mapping = mapping.add(caller="score", callee="score")
-        return MetadataRouter(owner=self).add(
-            estimator=self.estimator, method_mapping=mapping
-        )

@@ -108,6 +108,13 @@ class KeepsLabeledSet:
         self._round += 1
         self._stale = True
 
+    def _unlabeled_rows(self, pool_ids):
+        """Positions in a pool with these ids that have no label; None without ids."""
+        if pool_ids is None:
+            return None
+        labeled = self._known_ids()
+        return np.flatnonzero([id_ not in labeled for id_ in pool_ids])
+
     def _open_rows(self, n_rows, exclude, ids):
         """Positions that may be asked: not excluded, not taught, not skipped."""
         closed = check_exclude(() if exclude is None else exclude, n_rows)

@@ -6,28 +6,19 @@
 import copy
 from numbers import Integral
 
-from sklearn.base import (
-    BaseEstimator,
-    ClassifierMixin,
-    MetaEstimatorMixin,
-)
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags
-from sklearn.utils.metadata_routing import (
-    UNUSED,
-)
+from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
-from skal._delegation import PredictsThroughEstimator
+from skal._delegation import PredictsInStages, PredictsThroughEstimator
 from skal._labeled_set import LabeledSet, split_params
 from skal._labeling import KeepsLabeledSet
 from skal._looking import LooksAtPool
 from skal._round_estimator import fit_round
 from skal._rounds import check_budget, run_rounds
-from skal._strategy import (
-    QueryStrategy,
-    check_readable,
-)
+from skal._strategy import QueryStrategy, check_readable
 from skal.exceptions import FrozenEstimatorWarning
 from skal.utils._random import draw_seed
 from skal.utils._rollback import as_before_on_error
@@ -41,6 +32,7 @@ from skal.utils._validation import (
     check_new_rows,
     check_not_bare_string,
     check_pool,
+    check_pool_ids,
     warn_if_more_than_left,
 )
 from skal.utils._warnings import warn
@@ -50,6 +42,7 @@ class ActiveLearner(
     KeepsLabeledSet,
     LooksAtPool,
     PredictsThroughEstimator,
+    PredictsInStages,
     ClassifierMixin,
     MetaEstimatorMixin,
     BaseEstimator,
@@ -155,7 +148,7 @@ class ActiveLearner(
     ['pos', 'neg', 'neg']
     """
 
-    __metadata_request__fit = {"ids": UNUSED, "X_pool": UNUSED}
+    __metadata_request__fit = {"ids": UNUSED, "X_pool": UNUSED, "pool_ids": UNUSED}
 
     _parameter_constraints = {
         "estimator": [HasMethods(["fit"])],
@@ -203,7 +196,7 @@ class ActiveLearner(
     # scikit-learn's own hint for meta-estimators: nested parameters are validated by
     # the nested estimators.
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, *, ids=None, X_pool=None, **fit_params):
+    def fit(self, X, y, *, ids=None, X_pool=None, pool_ids=None, **fit_params):
         """Start over: fit on all rows, or buy labels from y until the budget is spent.
 
         Parameters
@@ -219,6 +212,8 @@ class ActiveLearner(
         X_pool : sequence, default=None
             Unlabelled rows, offered to a classifier whose `fit` takes `X_unlabeled`.
             With `budget` set these are the rows not yet bought.
+        pool_ids : sequence of the length of `X_pool`, default=None
+            Names of its rows, as `query` takes them; the labelled ones are left out.
         **fit_params : dict
             Passed to the classifier's `fit` (by metadata routing where that is
             enabled). Values with one entry per row are kept with the labelled set.
@@ -241,6 +236,7 @@ class ActiveLearner(
         if self.budget is not None or is_column(X):
             check_new_rows(X, self.estimator)
         ids = None if ids is None else check_ids(ids, len(y))
+        pool_ids = check_pool_ids(pool_ids, X_pool)
         params, constant = split_params(self._routed("fit", fit_params), len(y))
         if self.budget is not None:
             check_budget(self, y)
@@ -249,12 +245,12 @@ class ActiveLearner(
             if self.budget is None:
                 new = LabeledSet.of(X, y, round_=0, ids=ids, params=params)
                 self._record(new)
-                fit_round(self, X_pool)
+                fit_round(self, X_pool, self._unlabeled_rows(pool_ids))
             else:
                 run_rounds(self, X, y, ids, params)
         return self
 
-    def teach(self, X, y, *, ids=None, X_pool=None, **fit_params):
+    def teach(self, X, y, *, ids=None, X_pool=None, pool_ids=None, **fit_params):
         """Add answers to the labelled set and refit the classifier.
 
         The answers are recorded before the refit: should that fail or be interrupted,
@@ -272,6 +268,9 @@ class ActiveLearner(
             skipped id is not asked again. Without ids every row is a new one.
         X_pool : sequence, default=None
             Unlabelled rows for a classifier whose `fit` takes `X_unlabeled`.
+        pool_ids : sequence of the length of `X_pool`, default=None
+            Names of its rows, as `query` takes them; the labelled ones are left out, so
+            that one pool object can be passed in all rounds.
         **fit_params : dict
             As in `fit`; values with one entry per row belong to the new rows.
 
@@ -293,6 +292,7 @@ class ActiveLearner(
         if n_rows:
             check_new_rows(X, self.estimator)
         ids = None if ids is None else check_ids(ids, n_rows)
+        pool_ids = check_pool_ids(pool_ids, X_pool)
         params, constant = split_params(self._routed("fit", fit_params), n_rows)
         with as_before_on_error(self):
             if not hasattr(self, "_labeled"):
@@ -306,7 +306,7 @@ class ActiveLearner(
             )
         if self._stale:
             with as_before_on_error(self):
-                fit_round(self, X_pool)
+                fit_round(self, X_pool, self._unlabeled_rows(pool_ids))
         return self
 
     def query(self, X_pool, n_queries=None, *, exclude=None, ids=None):

@@ -13,6 +13,7 @@ __all__ = [
     "FrozenEstimatorWarning",
     "MissingCapabilityError",
     "ModelNotFoundError",
+    "NoPseudoLabelsWarning",
     "NotQueryableError",
     "PoolChangedError",
     "PoolExhaustedWarning",
@@ -43,6 +44,10 @@ class PoolExhaustedWarning(UserWarning):
 
 class SingleClassWarning(UserWarning):
     """The labelled set has one class: a constant classifier stands in."""
+
+
+class NoPseudoLabelsWarning(UserWarning):
+    """No unlabelled row is predicted surely enough to be trained on."""
 
 
 class FrozenEstimatorWarning(UserWarning):

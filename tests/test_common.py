@@ -12,7 +12,14 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from skal import ActiveLearner, Committee, QueryPipeline, TransformerClassifier
+from skal import (
+    CEAL,
+    ActiveLearner,
+    Committee,
+    PseudoLabelClassifier,
+    QueryPipeline,
+    TransformerClassifier,
+)
 from skal.filters import SEALS, AnchorAL, RandSub
 from skal.strategies import (
     ALPS,
@@ -253,6 +260,9 @@ ESTIMATORS = [
         for cls in (SnapshotEnsemble, DiverseEnsemble)
         for stochastic in (False, True)
     ),
+    PseudoLabelClassifier(LogisticRegression(), random_state=0),
+    PseudoLabelClassifier(DENSE, rule="regions", random_state=0),
+    CEAL(LogisticRegression(), random_state=0),
     VoteEntropyOfCommittee(),
     ConsensusEntropyOfCommittee(),
     EntropyOfCommittee(n_samples=5),
@@ -429,6 +439,13 @@ def test_strategies_of_records_keep_their_promises(strategy):
 
 def test_label_dispersion_keeps_its_promises_with_stages():
     check_query_strategy(LabelDispersion(), estimator=STAGED)
+
+
+@pytest.mark.parametrize(
+    "strategy", [OF_TRAINING[0], REAL(random_state=0), BALD()], ids=repr
+)
+def test_strategies_see_through_a_wrapper(strategy):
+    check_query_strategy(strategy, estimator=PseudoLabelClassifier(DENSE))
 
 
 # Strategies that read samples, of a committee or of dropout masks.

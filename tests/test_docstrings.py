@@ -13,7 +13,7 @@ from numpydoc.validate import validate
 from sklearn.linear_model import LogisticRegression
 
 import skal
-from skal import ActiveLearner, Committee, QueryPipeline
+from skal import ActiveLearner, Committee, PseudoLabelClassifier, QueryPipeline
 from skal.filters import SEALS, AnchorAL, RandSub
 from skal.strategies import (
     ALPS,
@@ -165,6 +165,13 @@ def test_attributes_of_strategies_of_samples(strategy):
 def test_attributes_of_the_committee():
     committee = Committee(LogisticRegression(), n_estimators=2).fit(X, Y)
     assert documented(committee) - OF_FRAMES == fitted_attributes(committee)
+
+
+def test_attributes_of_pseudo_labels():
+    classifier = DenseClassifier((5,), max_epochs=2, device="cpu", random_state=0)
+    wrapped = PseudoLabelClassifier(classifier, threshold=0.69)
+    wrapped.fit(X[:30], Y[:30], X_unlabeled=X[30:])
+    assert documented(wrapped) - OF_FRAMES == fitted_attributes(wrapped)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ PACKAGES += ["strategies", "text", "utils", "utils.estimator_checks"]
         "import skal.strategies, skal.filters, skal.functional, skal.metrics",
         "from skal import ActiveLearner, QueryPipeline, make_query_pipeline",
         "import skal.datasets, skal.utils, skal.utils.estimator_checks",
+        "from skal import CEAL, Committee, PseudoLabelClassifier",
         "from skal import NoisyOracle, simulate",
     ],
 )

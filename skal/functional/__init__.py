@@ -28,6 +28,11 @@ from skal.functional._gradient import (
     gradient_embedding,
 )
 from skal.functional._pseudo_errors import allocate_budget, pseudo_errors
+from skal.functional._pseudo_labels import (
+    confident_region_rows,
+    confident_rows,
+    decayed_threshold,
+)
 from skal.functional._ranking import top_rows
 from skal.functional._regions import region_rows, region_scores
 from skal.functional._sampling import random_rows
@@ -51,10 +56,13 @@ __all__ = [
     "badge",
     "bald",
     "batch_bald",
+    "confident_region_rows",
+    "confident_rows",
     "consensus_entropy",
     "contrastive_scores",
     "cyclic_cosine",
     "data_map",
+    "decayed_threshold",
     "entropy",
     "expected_gradient_length",
     "facility_location",

@@ -117,7 +117,7 @@ def _shows_methods_once_fitted(classifier, method):
     return hasattr(type(classifier), method) and not hasattr(classifier, "predict")
 
 
-def check_provides(reader, estimator, outputs, X):
+def check_provides(reader, estimator, outputs, X, instead="another strategy"):
     """Raise MissingCapabilityError unless every output can be had."""
     for output in sorted(outputs):
         if not provides(estimator, output, X):
@@ -126,7 +126,7 @@ def check_provides(reader, estimator, outputs, X):
             raise MissingCapabilityError(
                 f"{reader} reads {output!r} of the classifier, which takes {kind} "
                 f"`{method}`. {type(last_step(estimator)).__name__} has none; "
-                f"{remedy}, or another strategy."
+                f"{remedy}, or {instead}."
             )
 
 

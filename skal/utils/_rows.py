@@ -92,7 +92,7 @@ def concat_rows(first, second):
     ValueError
         If their features differ.
     """
-    _check_alike(first, second)
+    check_alike(first, second)
     if sparse.issparse(first):
         return sparse.vstack([first, second], format="csr")
     library = _library(first)
@@ -120,24 +120,24 @@ def _concat_polars(first, second):
 _CONCAT = {"pandas": _concat_pandas, "polars": _concat_polars}
 
 
-def _check_alike(first, second):
-    """Refuse rows of another kind, width or set of columns."""
-    for kind, name in (
+def check_alike(first, second, name="New rows"):
+    """Refuse rows of another kind, width or set of columns than the labelled ones."""
+    for kind, kind_name in (
         (is_frame, "a data frame"),
         (sparse.issparse, "sparse"),
         (is_column, "a column of texts"),
     ):
         if kind(first) != kind(second):
             raise TypeError(
-                "New rows must be of the kind that the labelled set is kept in: one of "
-                f"the two is {name}, the other is not (labelled: "
+                f"{name} must be of the kind that the labelled set is kept in: one of "
+                f"the two is {kind_name}, the other is not (labelled: "
                 f"{type(first).__name__}, new: {type(second).__name__}). Convert one."
             )
     widths = [_width(first), _width(second)]
     if widths[0] != widths[1]:
         raise ValueError(
-            "New rows must have the features of the labelled set. Got "
-            f"{widths[1]}, the labelled set has {widths[0]}."
+            f"{name} must have the features of the labelled set. Got {widths[1]}, the "
+            f"labelled set has {widths[0]}."
         )
 
 

@@ -261,6 +261,15 @@ def check_ids(ids, n_rows, name="ids"):
     return ids
 
 
+def check_pool_ids(pool_ids, pool):
+    """Ids as `check_ids` gives them, one per row of the pool; None for None."""
+    if pool_ids is None:
+        return None
+    if pool is None:
+        raise ValueError("pool_ids name the rows of X_pool. Got no X_pool; pass both.")
+    return check_ids(pool_ids, num_rows(pool), "pool_ids")
+
+
 def _unboxed(value):
     """The Python object in a scalar of NumPy, torch or Arrow: equal ids hash alike."""
     if hasattr(value, "as_py"):
