@@ -30,7 +30,11 @@ from skal.neural._storage import on_cpu
 from skal.neural._surprisal import token_surprisal
 from skal.neural._tokenized import TokenizedTexts
 from skal.neural._tokens import TokenDataset, TokenTable
-from skal.neural._transformer_module import SentenceModule, SequenceClassifier
+from skal.neural._transformer_module import (
+    SentenceModule,
+    SequenceClassifier,
+    left_as_it_was,
+)
 
 __all__ = [
     "DenseModule",
@@ -51,6 +55,7 @@ __all__ = [
     "VectorDataset",
     "fingerprint",
     "fit_binary",
+    "left_as_it_was",
     "load_encoder",
     "load_masked_language_model",
     "load_sequence_classifier",

@@ -3,10 +3,13 @@
 
 """A small network that learns, beside a classifier, how large its loss is."""
 
+import contextlib
+
 import torch
 
 from skal.neural._precision import autocast
 from skal.neural._recipe import Recipe
+from skal.neural._transformer_module import left_as_it_was
 
 _MAX_LAYERS = 4  # how many the authors read
 
@@ -110,6 +113,12 @@ class LossPrediction(Recipe):
         """Detach the states from the beginning if that is what was asked for."""
         self._n_attached = round(self.detach_after * net.max_epochs)
         net.module.loss_module.detached = self._n_attached == 0
+        self._around = contextlib.ExitStack()
+        self._around.enter_context(left_as_it_was(net.module))
+
+    def finish(self):
+        """Take off what reading the states left on the module, once it is trained."""
+        self._around.close()
 
     def end_epoch(self, net):
         """Detach the states once their time has come."""

@@ -84,12 +84,16 @@ class SequenceClassifier(torch.nn.Module):
             "hidden_states" of shape (n_rows, n_layers + 1, d), the state of the token
             that stands for the text after the embedding and after each layer;
             "predicted_loss" of shape (n_rows,), by the loss module.
+
+        Notes
+        -----
+        To get at the states transformers puts hooks on the module; around all batches,
+        `left_as_it_was` takes them off again.
         """
         run = self._run_and_catch if embedding else self._run
         if not (hidden_states or predicted_loss):
             return run(inputs)[0]
-        with _left_as_it_was(self):
-            found, output = run(inputs, output_hidden_states=True)
+        found, output = run(inputs, output_hidden_states=True)
         states = self._states(inputs, output)
         if hidden_states:
             found["hidden_states"] = torch.stack(states, dim=1)
@@ -109,7 +113,7 @@ class SequenceClassifier(torch.nn.Module):
             "attention_mask": torch.ones((1, 1), dtype=torch.int64, device=device),
         }
         was_training = self.training
-        with torch.no_grad(), _left_as_it_was(self):
+        with torch.no_grad(), left_as_it_was(self):
             _, output = self.eval()._run(inputs, output_hidden_states=True)
         self.train(was_training)
         return [state.shape[-1] for state in self._states(inputs, output)]
@@ -188,8 +192,11 @@ def _at(states, token):
 
 
 @contextlib.contextmanager
-def _left_as_it_was(module):
-    """Remove the hooks that transformers leaves behind: they cannot be pickled."""
+def left_as_it_was(module):
+    """Remove the hooks that transformers leaves behind: they cannot be pickled.
+
+    Not batch by batch: a compiled module would be compiled again each time.
+    """
     parts = list(module.modules())
     before = [(set(vars(part)), set(part._forward_hooks)) for part in parts]
     try:

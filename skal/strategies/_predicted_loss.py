@@ -45,7 +45,7 @@ class PredictedLoss(ScoreStrategy):
     References
     ----------
     .. [1] D. Yoo and I. S. Kweon. Learning Loss for Active Learning. CVPR 2019.
-       :doi:`10.1109/CVPR.2019.00018`
+       https://arxiv.org/abs/1905.03677
 
     Examples
     --------

@@ -28,9 +28,9 @@ class PredictionMixin:
         X : rows of length n
             Texts or vectors, as in `fit`.
         outputs : iterable of str
-            What to return: names out of "proba", "logits", "embedding" and "samples";
-            of a transformer "hidden_states" too, of a
-            :class:`~skal.text.LossPredictingClassifier` "predicted_loss".
+            What to return: names out of "proba", "logits", "embedding" and "samples",
+            of a transformer "hidden_states" too, and "predicted_loss" where a
+            :class:`~skal.text.LossPredictingClassifier` trained it.
         n_samples : int, default=10
             Draws of "samples".
 
@@ -46,7 +46,7 @@ class PredictionMixin:
             * "samples": what `sample_proba` returns, (n_samples, n, n_classes);
             * "hidden_states": the token that stands for the text, after the embedding
               and after each layer, (n, n_layers + 1, d), float32;
-            * "predicted_loss": what `predict_loss` returns, (n,).
+            * "predicted_loss": how large the loss is, for comparison, (n,), float64.
 
         Raises
         ------
@@ -70,11 +70,12 @@ class PredictionMixin:
 
     def _check_outputs(self, outputs):
         outputs = [outputs] if isinstance(outputs, str) else list(outputs)
-        unknown = [name for name in outputs if name not in self._outputs]
+        names = list(self._outputs)
+        if self.net_.module_.loss_module is not None:
+            names.append("predicted_loss")
+        unknown = [name for name in outputs if name not in names]
         if unknown:
-            raise ValueError(
-                f"outputs must be names out of {list(self._outputs)}. Got {unknown}."
-            )
+            raise ValueError(f"outputs must be names out of {names}. Got {unknown}.")
         return outputs
 
     def predict_proba(self, X):

@@ -116,10 +116,12 @@ class StreamingMixin(PredictionMixin):
                     found["samples"] = sampler.draw(inputs)
             return found
 
-        seeded = contextlib.nullcontext()
+        around = contextlib.ExitStack()
         if sampler:
-            seeded = neural.seeded(self._sample_seed(), device)
-        with seeded:
+            around.enter_context(neural.seeded(self._sample_seed(), device))
+        if options["hidden_states"] or options["predicted_loss"]:
+            around.enter_context(neural.left_as_it_was(module))
+        with around:
             return neural.run_texts(
                 module,
                 forward,

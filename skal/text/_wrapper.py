@@ -35,9 +35,7 @@ class WrapsClassifier(
 
     def _train(self, X, y, recipe):
         """Train a clone of the classifier by a recipe, and take over what it learns."""
-        classifier = clone(self.estimator)
-        if self.classes is not None:
-            _tell_classes(classifier, self.classes)
+        classifier = self._fresh_classifier()
         classifier._validate_params()
         classifier._fit(X, y, recipe)
         for name in [name for name in vars(self) if name.endswith("_")]:
@@ -45,6 +43,13 @@ class WrapsClassifier(
         learned = vars(classifier).items()
         vars(self).update({k: v for k, v in learned if k.endswith("_")})
         self.estimator_ = classifier
+
+    def _fresh_classifier(self):
+        """A clone of the classifier that is told the classes."""
+        classifier = clone(self.estimator)
+        if self.classes is not None:
+            _tell_classes(classifier, self.classes)
+        return classifier
 
     def _check_estimator(self):
         if not isinstance(self.estimator, PredictionMixin):
