@@ -5,8 +5,11 @@
 
 import numpy as np
 from scipy.special import entr
+from sklearn.utils import gen_batches
 
 from skal.utils._arrays import check_proba
+
+_BLOCK = 4096
 
 
 def entropy(proba):
@@ -31,7 +34,7 @@ def entropy(proba):
 
     Notes
     -----
-    O(n C) time and memory.
+    O(n C) time, O(n) memory.
 
     References
     ----------
@@ -44,7 +47,11 @@ def entropy(proba):
     >>> entropy([[1.0, 0.0], [0.5, 0.5]]).round(3).tolist()
     [0.0, 0.693]
     """
-    return entr(check_proba(proba)).sum(axis=1)
+    proba = check_proba(proba)
+    scores = np.empty(len(proba))
+    for rows in gen_batches(len(proba), _BLOCK):
+        entr(proba[rows]).sum(axis=1, out=scores[rows])
+    return scores
 
 
 def least_confidence(proba):
@@ -115,8 +122,9 @@ def margin(proba):
 
     Notes
     -----
-    O(n C) time and memory. The smallest margin is to be labelled first; the sign makes
-    it the largest score, as everywhere here. A single class leads over nothing: -p.
+    O(n C) time, O(n) memory. The smallest margin is to be labelled first; the sign
+    makes it the largest score, as everywhere here. A single class leads over nothing:
+    -p.
 
     References
     ----------
@@ -132,5 +140,8 @@ def margin(proba):
     proba = check_proba(proba)
     if proba.shape[1] == 1:
         return -proba[:, 0]
-    second, first = np.partition(proba, -2, axis=1)[:, -2:].T
-    return second - first
+    scores = np.empty(len(proba))
+    for rows in gen_batches(len(proba), _BLOCK):
+        second, first = np.partition(proba[rows], -2, axis=1)[:, -2:].T
+        np.subtract(second, first, out=scores[rows])
+    return scores

@@ -3,6 +3,7 @@
 
 """Entropy, least confidence and margin against the authors' own numbers."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,21 @@ def test_the_margin_is_the_golden_one_with_its_sign_turned(path):
 
 def test_there_are_golden_cases():
     assert len(CASES) == 6
+
+
+@pytest.mark.parametrize("score", [entropy, least_confidence, margin])
+def test_memory_is_that_of_a_block(score):
+    """Of many rows the scores are those of some rows at a time, bit for bit."""
+    proba = np.random.default_rng(0).dirichlet(np.ones(30), 30_000)
+    tracemalloc.start()
+    try:
+        scores = score(proba)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < proba.nbytes / 2
+    parts = [score(part) for part in np.array_split(proba, 7)]
+    np.testing.assert_array_equal(scores, np.concatenate(parts))
 
 
 def test_certain_rows_score_zero_without_warnings():

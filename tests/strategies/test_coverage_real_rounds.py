@@ -1,16 +1,14 @@
 # Authors: The skal developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""Diversity, gradient length and contrast on TREC and SNIPS, alone and in filters."""
+"""What batches of diversity, gradient length and contrast have on TREC and SNIPS."""
 
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
-from sklearn.base import clone
 from sklearn.preprocessing import normalize
 
 from skal import ActiveLearner, TransformerClassifier
-from skal.filters import SEALS, AnchorAL, RandSub
 from skal.functional import contrastive_scores, expected_gradient_length, margin
 from skal.strategies import (
     PLMKM,
@@ -82,19 +80,6 @@ STRATEGIES = [
 NAMES = [type(strategy).__name__ for strategy, _ in STRATEGIES]
 
 
-def snips(shared_dir):
-    import pandas as pd
-
-    parts = []
-    for split in ("train", "test"):
-        path = shared_dir / "data" / "snips" / f"{split}.parquet"
-        if not path.is_file():
-            pytest.skip("the shared data folder has no data/snips")
-        frame = pd.read_parquet(path)
-        parts += [frame["text"].tolist(), frame["label"].to_numpy()]
-    return tuple(parts)
-
-
 def some_of(X, y, X_test, y_test):
     """1000 texts to label, 300 to test on."""
     rows = np.random.RandomState(0).choice(len(X), 1000, replace=False)
@@ -107,8 +92,8 @@ def some_trec(trec):
 
 
 @pytest.fixture(scope="module")
-def some_snips(shared_dir):
-    return some_of(*snips(shared_dir))
+def some_snips(benchmark_set):
+    return some_of(*benchmark_set("snips"))
 
 
 def classifier(tiny_bert):
@@ -119,7 +104,7 @@ def classifier(tiny_bert):
 
 @pytest.mark.parametrize("data", ["some_trec", "some_snips"])
 @pytest.mark.parametrize(("strategy", "measure"), STRATEGIES, ids=NAMES)
-def test_three_rounds(tiny_bert, request, data, strategy, measure):
+def test_batches_have_more_of_it(tiny_bert, request, data, strategy, measure):
     X, y, X_test, y_test = request.getfixturevalue(data)
     rng = np.random.RandomState(0)
     learner = ActiveLearner(
@@ -145,29 +130,6 @@ def test_three_rounds(tiny_bert, request, data, strategy, measure):
     batch, at_random = np.mean(found, axis=0)
     assert batch > at_random
     assert len(learner.y_labeled_) == N_SEED + 3 * N_QUERIES
-    assert learner.score(X_test, y_test) > 0.3
-
-
-FILTERS = [RandSub(max_subpool=300), SEALS(n_neighbors=10), AnchorAL()]
-
-
-@pytest.mark.parametrize("pool_filter", FILTERS, ids=lambda f: type(f).__name__)
-@pytest.mark.parametrize("strategy", [s for s, _ in STRATEGIES], ids=NAMES)
-def test_three_rounds_in_a_filter(tiny_bert, some_trec, strategy, pool_filter):
-    X, y, X_test, y_test = some_trec
-    learner = ActiveLearner(
-        classifier(tiny_bert),
-        clone(pool_filter).set_params(strategy=strategy),
-        n_queries=N_QUERIES,
-        budget=N_SEED + 3 * N_QUERIES,
-        initial=N_SEED,
-        classes=np.unique(y),
-        random_state=0,
-    ).fit(X, y)
-    rows = np.concatenate([entry["rows"] for entry in learner.rounds_])
-    assert len(set(rows.tolist())) == N_SEED + 3 * N_QUERIES
-    sizes = [entry["n_subpool"] for entry in learner.rounds_[1:]]
-    assert all(N_QUERIES <= size < len(X) - len(rows) for size in sizes)
     assert learner.score(X_test, y_test) > 0.3
 
 
