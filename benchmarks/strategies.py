@@ -160,7 +160,7 @@ def run(args):
         "machine": f"{platform.machine()}, {os.cpu_count()} CPUs",
         "processes": args.n_jobs,
         "model": model,
-        "classifier": repr(next(iter(learners.values())).estimator),
+        "classifier": repr_of(next(iter(learners.values())).estimator, args.model),
         "protocol": PROTOCOL[args.part],
         "versions": {"python": platform.python_version()}
         | {package: version(package) for package in PACKAGES},
@@ -172,6 +172,12 @@ def run(args):
     kept = ["dataset", "learner", "seed", "round", "n_labeled", "n_subpool"]
     scores = [name for name in frame if name.startswith("test_")]
     return frame[[*kept, *scores, *seconds, "rows"]], about
+
+
+def repr_of(classifier, model):
+    """A classifier in one line, its checkpoint without the folder it lies in."""
+    line = " ".join(repr(classifier).split())
+    return line.replace(str(model), Path(model).name) if model else line
 
 
 def by_run(frame, score):
