@@ -53,7 +53,12 @@ from skal.strategies import (
     RandomSampling,
     ViaProxy,
 )
-from skal.text import DenseClassifier, PoolRecorder, SentenceEncoder
+from skal.text import (
+    DenseClassifier,
+    LossPredictingClassifier,
+    PoolRecorder,
+    SentenceEncoder,
+)
 
 PROTOCOL = {
     "dense": {"n_rounds": 10, "n_queries": 50, "initial": 50, "seeds": 3},
@@ -69,6 +74,11 @@ COMPOSED = {
 }
 # What reads tokens has nothing to read in vectors.
 OF_TEXT = {"ALPS"}
+# What classifier a strategy needs that reads what a plain one does not give.
+PROVIDERS = {
+    "epoch_predictions": PoolRecorder,
+    "predicted_loss": LossPredictingClassifier,
+}
 # With its defaults it would take longer than all other strategies together.
 CHEAPER = {"DiscriminativeAL": {"n_sub_batches": 3, "max_epochs": 20}}
 # The methods of REAL's Table 2.
@@ -98,15 +108,17 @@ def of_vectors():
 def dense_learners(_):
     classifier = DenseClassifier(lr=1e-3, max_epochs=30, device="cpu")
     return {
-        name: ActiveLearner(recording(classifier, s), s)
+        name: ActiveLearner(providing(classifier, s), s)
         for name, s in of_vectors().items()
     }
 
 
-def recording(classifier, strategy):
-    """The classifier, with a recorder around it for a strategy that reads one."""
-    reads = "epoch_predictions" in strategy.reads.pool
-    return PoolRecorder(classifier) if reads else classifier
+def providing(classifier, strategy):
+    """The classifier, in a wrapper for a strategy that reads what only that gives."""
+    for output, wrapper in PROVIDERS.items():
+        if output in strategy.reads.pool:
+            return wrapper(classifier)
+    return classifier
 
 
 def text_learners(args):

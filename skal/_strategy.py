@@ -39,7 +39,7 @@ from skal.utils._validation import (
 
 # What an unfitted classifier offers.
 _BEFORE_FIT = frozenset({"encoding", "surprisal"})
-_OF_DENSE_ROWS = frozenset({"embedding", "encoding", "surprisal"})
+_OF_DENSE_ROWS = frozenset({"embedding", "encoding", "predicted_loss", "surprisal"})
 
 
 class QueryStrategy(TransformerMixin, BaseEstimator):

@@ -48,13 +48,20 @@ from skal.strategies import (
     Margin,
     MeanSTD,
     PowerSampling,
+    PredictedLoss,
     RandomSampling,
     SuggestiveAnnotation,
     VariationRatio,
     ViaProxy,
     VoteEntropy,
 )
-from skal.text import DenseClassifier, DiverseEnsemble, PoolRecorder, SnapshotEnsemble
+from skal.text import (
+    DenseClassifier,
+    DiverseEnsemble,
+    LossPredictingClassifier,
+    PoolRecorder,
+    SnapshotEnsemble,
+)
 from skal.utils.estimator_checks import check_query_strategy
 
 
@@ -171,6 +178,17 @@ class LabelDispersionOfStages(LabelDispersion):
         return super().fit(X, y, clone(STAGED).fit(X, y))
 
 
+PREDICTS_ITS_LOSS = LossPredictingClassifier(DENSE, hidden_size=8, random_state=0)
+
+
+class PredictedLossOfDenseClassifier(PredictedLoss):
+    """Predicted losses with a classifier of its own."""
+
+    def fit(self, X, y=None, estimator=None):
+        """Fit a classifier that predicts its loss, then the strategy around it."""
+        return super().fit(X, y, clone(PREDICTS_ITS_LOSS).fit(X, y))
+
+
 COMMITTEE = Committee(
     LogisticRegression(), n_estimators=5, bootstrap=True, random_state=0
 )
@@ -241,6 +259,7 @@ ESTIMATORS = [
     CartographyALOfDenseClassifier(t_cor=0.8, device="cpu", random_state=0),
     ForgettingEventsOfDenseClassifier(n_neighbors=3),
     LabelDispersionOfStages(),
+    PredictedLossOfDenseClassifier(),
     CoreSetOfDenseClassifier(),
     BertKM(encoder=FunctionTransformer(validate=True), random_state=0),
     FTBertKMOfDenseClassifier(random_state=0),
@@ -251,6 +270,7 @@ ESTIMATORS = [
     ContrastiveALOfDenseClassifier(),
     DENSE,
     PoolRecorder(DENSE),
+    PREDICTS_ITS_LOSS,
     COMMITTEE,
     Committee(LogisticRegression(), random_state=0),
     Committee(LinearSVC(), n_estimators=3, random_state=0),
@@ -439,6 +459,20 @@ def test_strategies_of_records_keep_their_promises(strategy):
 
 def test_label_dispersion_keeps_its_promises_with_stages():
     check_query_strategy(LabelDispersion(), estimator=STAGED)
+
+
+# Strategies that read the loss that the classifier predicts.
+OF_LOSSES = [
+    PredictedLoss(),
+    RandSub(PredictedLoss(), max_subpool=30, random_state=0),
+    AnchorAL(PredictedLoss(), n_anchors=3, n_neighbors=4, random_state=0),
+    Combine([PredictedLoss(), Entropy()]),
+]
+
+
+@pytest.mark.parametrize("strategy", OF_LOSSES, ids=repr)
+def test_strategies_of_losses_keep_their_promises(strategy):
+    check_query_strategy(strategy, estimator=PREDICTS_ITS_LOSS)
 
 
 @pytest.mark.parametrize(

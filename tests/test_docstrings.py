@@ -42,6 +42,7 @@ from skal.strategies import (
     Margin,
     MeanSTD,
     PowerSampling,
+    PredictedLoss,
     RandomSampling,
     SuggestiveAnnotation,
     VariationRatio,
@@ -51,6 +52,7 @@ from skal.strategies import (
 from skal.text import (
     DenseClassifier,
     DiverseEnsemble,
+    LossPredictingClassifier,
     PoolRecorder,
     SentenceEncoder,
     SnapshotEnsemble,
@@ -185,6 +187,13 @@ def test_attributes_of_strategies_of_training(strategy):
     assert documented(strategy) - OF_FRAMES == fitted_attributes(strategy)
 
 
+def test_attributes_of_predicted_loss():
+    classifier = DenseClassifier((5,), max_epochs=1, device="cpu")
+    classifier = LossPredictingClassifier(classifier).fit(X, Y)
+    strategy = PredictedLoss().fit(X, Y, estimator=classifier)
+    assert documented(strategy) - OF_FRAMES == fitted_attributes(strategy)
+
+
 def test_attributes_of_alps(toy_texts):
     classifier = TransformerClassifier("skal-tiny", device="cpu")
     strategy = ALPS().fit(*toy_texts, estimator=classifier)
@@ -202,15 +211,13 @@ def test_attributes_of_the_dense_classifier():
     assert documented(classifier) - OF_FRAMES == fitted_attributes(classifier)
 
 
-def test_attributes_of_the_recorder(tiny_checkpoint, toy_texts):
-    of_vectors = PoolRecorder(DenseClassifier((5,), max_epochs=1, device="cpu"))
-    of_vectors.fit(X, Y, X_unlabeled=X)
+@pytest.mark.parametrize("cls", [PoolRecorder, LossPredictingClassifier])
+def test_attributes_of_wrappers(cls, tiny_checkpoint, toy_texts):
+    of_vectors = cls(DenseClassifier((5,), max_epochs=1, device="cpu")).fit(X, Y)
     found = fitted_attributes(of_vectors)
     assert documented(of_vectors) - OF_FRAMES - {"tokenizer_"} == found
-    of_texts = PoolRecorder(
-        TransformerClassifier(tiny_checkpoint, max_epochs=1, min_steps=1)
-    ).fit(*toy_texts)
-    found = fitted_attributes(of_texts)
+    of_texts = cls(TransformerClassifier(tiny_checkpoint, max_epochs=1, min_steps=1))
+    found = fitted_attributes(of_texts.fit(*toy_texts))
     assert documented(of_texts) - OF_FRAMES - {"n_features_in_"} == found
 
 

@@ -25,6 +25,7 @@ from sklearn.utils import estimator_checks, get_tags
 from skal import neural
 from skal.text import (
     DiverseEnsemble,
+    LossPredictingClassifier,
     SentenceEncoder,
     SnapshotEnsemble,
     TransformerClassifier,
@@ -71,11 +72,13 @@ def test_tags_say_one_dimensional_texts(cls):
 
 
 @pytest.mark.parametrize("check", DATA_FREE_CHECKS)
-@pytest.mark.parametrize("cls", [SnapshotEnsemble, DiverseEnsemble])
-def test_scikit_learn_checks_of_ensembles_that_need_no_data(cls, check):
-    ensemble = cls(TransformerClassifier())
-    getattr(estimator_checks, check)(cls.__name__, ensemble)
-    assert get_tags(ensemble).input_tags.string
+@pytest.mark.parametrize(
+    "cls", [SnapshotEnsemble, DiverseEnsemble, LossPredictingClassifier]
+)
+def test_scikit_learn_checks_of_wrappers_that_need_no_data(cls, check):
+    wrapper = cls(TransformerClassifier())
+    getattr(estimator_checks, check)(cls.__name__, wrapper)
+    assert get_tags(wrapper).input_tags.string
 
 
 def test_fitted_attributes_are_documented(fitted, tiny_checkpoint):
