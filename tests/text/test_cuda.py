@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import torch
 
+from skal.text import DiverseEnsemble, SnapshotEnsemble
+
 pytestmark = [
     pytest.mark.cuda,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
@@ -46,3 +48,20 @@ def test_loads_where_there_is_no_gpu(make_classifier, toy_texts, tmp_path):
         assert clf.predict_proba(["good"]).shape == (1, 2)
     """)
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("store_dtype", ["float32", "float16"])
+@pytest.mark.parametrize("cls", [SnapshotEnsemble, DiverseEnsemble])
+def test_ensembles(make_classifier, toy_texts, cls, store_dtype):
+    X, y = toy_texts
+    clf = make_classifier(device="cuda", store_dtype=store_dtype)
+    ensemble = cls(clf, n_estimators=2, random_state=0).fit(X, y)
+    samples = ensemble.sample_proba(X)
+    assert np.abs(samples[0] - samples[1]).max() > 1e-3
+    for member in ensemble.estimators_:
+        assert next(member.net_.module_.parameters()).is_cuda
+    loaded = pickle.loads(pickle.dumps(ensemble))
+    for member in loaded.estimators_:
+        weights = next(member.net_.module_.parameters())
+        assert (weights.device.type, weights.dtype) == ("cpu", torch.float32)
+    np.testing.assert_allclose(loaded.sample_proba(X), samples, atol=3e-3)
