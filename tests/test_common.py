@@ -477,7 +477,8 @@ def test_strategies_of_losses_keep_their_promises(strategy):
     "strategy", [OF_TRAINING[0], REAL(random_state=0), BALD()], ids=repr
 )
 def test_strategies_see_through_a_wrapper(strategy):
-    check_query_strategy(strategy, estimator=PseudoLabelClassifier(DENSE))
+    wrapper = PseudoLabelClassifier(DENSE, threshold=0.69)
+    check_query_strategy(strategy, estimator=wrapper)
 
 
 # Strategies that read samples, of a committee or of dropout masks.

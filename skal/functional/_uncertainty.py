@@ -5,7 +5,6 @@
 
 import numpy as np
 from scipy.special import entr
-from sklearn.utils import gen_batches
 
 from skal.utils._arrays import check_proba
 
@@ -49,7 +48,8 @@ def entropy(proba):
     """
     proba = check_proba(proba)
     scores = np.empty(len(proba))
-    for rows in gen_batches(len(proba), _BLOCK):
+    for start in range(0, len(proba), _BLOCK):
+        rows = slice(start, start + _BLOCK)
         entr(proba[rows]).sum(axis=1, out=scores[rows])
     return scores
 
@@ -141,7 +141,8 @@ def margin(proba):
     if proba.shape[1] == 1:
         return -proba[:, 0]
     scores = np.empty(len(proba))
-    for rows in gen_batches(len(proba), _BLOCK):
+    for start in range(0, len(proba), _BLOCK):
+        rows = slice(start, start + _BLOCK)
         second, first = np.partition(proba[rows], -2, axis=1)[:, -2:].T
         np.subtract(second, first, out=scores[rows])
     return scores
