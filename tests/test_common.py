@@ -56,11 +56,13 @@ from skal.strategies import (
     VoteEntropy,
 )
 from skal.text import (
+    BayesByBackpropClassifier,
     DenseClassifier,
     DiverseEnsemble,
     LossPredictingClassifier,
     PoolRecorder,
     SnapshotEnsemble,
+    SplitHeadClassifier,
 )
 from skal.utils.estimator_checks import check_query_strategy
 
@@ -96,6 +98,10 @@ class AnchorALOfLogisticRegression(FitsItsClassifier, AnchorAL):
 DENSE = DenseClassifier(
     (20,), lr=0.02, max_epochs=5, batch_size=8, device="cpu", random_state=0
 )
+
+
+HEADS = SplitHeadClassifier(DENSE, random_state=0)
+BAYES = BayesByBackpropClassifier(DENSE, random_state=0)
 
 
 class FitsItsNetwork:
@@ -271,6 +277,9 @@ ESTIMATORS = [
     DENSE,
     PoolRecorder(DENSE),
     PREDICTS_ITS_LOSS,
+    HEADS,
+    SplitHeadClassifier(DENSE, head_size=5, stochastic=True, random_state=0),
+    BAYES,
     COMMITTEE,
     Committee(LogisticRegression(), random_state=0),
     Committee(LinearSVC(), n_estimators=3, random_state=0),
@@ -513,6 +522,12 @@ def test_strategies_of_samples_keep_their_promises(strategy, estimator):
 )
 def test_strategies_of_samples_keep_their_promises_with_ensembles(cls, strategy):
     check_query_strategy(strategy, estimator=cls(DENSE, n_estimators=2, random_state=0))
+
+
+@pytest.mark.parametrize("estimator", [HEADS, BAYES], ids=["heads", "bayes"])
+@pytest.mark.parametrize("strategy", [VoteEntropy(), BALD()], ids=repr)
+def test_strategies_of_last_layers_keep_their_promises(strategy, estimator):
+    check_query_strategy(strategy, estimator=estimator)
 
 
 # Strategies that read what a pretrained language model says of texts.

@@ -50,12 +50,14 @@ from skal.strategies import (
     VoteEntropy,
 )
 from skal.text import (
+    BayesByBackpropClassifier,
     DenseClassifier,
     DiverseEnsemble,
     LossPredictingClassifier,
     PoolRecorder,
     SentenceEncoder,
     SnapshotEnsemble,
+    SplitHeadClassifier,
     TransformerClassifier,
 )
 
@@ -226,6 +228,13 @@ def test_attributes_of_the_ensembles(cls):
     network = DenseClassifier((5,), max_epochs=2, device="cpu")
     ensemble = cls(network, n_estimators=2).fit(X, Y)
     assert documented(ensemble) - OF_FRAMES == fitted_attributes(ensemble)
+
+
+@pytest.mark.parametrize("cls", [SplitHeadClassifier, BayesByBackpropClassifier])
+def test_attributes_of_the_classifiers_with_many_last_layers(cls):
+    network = DenseClassifier((5,), max_epochs=1, device="cpu")
+    classifier = cls(network).fit(X, Y)
+    assert documented(classifier) - OF_FRAMES == fitted_attributes(classifier)
 
 
 def test_attributes_of_the_text_estimators(tiny_checkpoint, toy_texts):

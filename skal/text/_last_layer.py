@@ -15,7 +15,6 @@ from skal.text._dense import DenseClassifier
 from skal.utils._random import draw_seed, seed_nested, stream
 from skal.utils._rollback import as_before_on_error
 from skal.utils._sklearn import fit_context, validate_parameter_constraints
-from skal.utils._validation import check_count
 
 _BLOCK = 1024  # rows that the networks see at a time
 _GIVEN = frozenset({"proba", "samples", "embedding"})
@@ -38,7 +37,7 @@ class LastLayerWrapper(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     A subclass makes the recipe of that training (`_recipe`), the networks that the last
     layer then stands for (`_networks`: functions from the layer's input to logits) and
-    says how many of them predict (`_n_mean`).
+    says how many of them predict (`_n_mean`) and are kept as samples (`_n_kept`).
     """
 
     # Says before the first fit that training is recorded: strategies ask the class.
@@ -132,8 +131,9 @@ class LastLayerWrapper(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         asked = _GIVEN.intersection(outputs)
         n_kept = self._n_kept(n_samples) if "samples" in asked else 0
         found = self._pass(X, asked, n_kept) if asked else {}
-        n_mean = self._n_mean if "proba" in asked else 0
-        if n_mean or asked - set(found):
+        if asked - set(found):
+            n_mean = self._n_mean if "proba" in asked else 0
+            n_kept = 0 if "samples" in found else n_kept
             found = self._on_embedding(found["embedding"], n_mean, n_kept) | found
         return {name: found[name] for name in outputs if name in asked}
 
@@ -159,10 +159,6 @@ class LastLayerWrapper(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 if number < n_kept:
                     samples[number, rows] = proba
         return {"proba": mean, "samples": samples}
-
-    def _n_kept(self, n_samples):
-        """How many samples there are to be."""
-        return check_count(n_samples, "n_samples")
 
     def predict_proba(self, X):
         """Class probabilities, the mean over the networks.

@@ -79,6 +79,15 @@ def test_the_encoder_runs_once_for_all_but_stochastic_samples(clf, toy_texts):
     assert len(passed) == plain + (1 + draws) * plain
 
 
+def test_lower_precision(clf, toy_texts):
+    low = clone(clf).set_params(estimator__mixed_precision="bf16").fit(*toy_texts)
+    outputs = low.predict_outputs(toy_texts[0], ["proba", "samples"], n_samples=3)
+    assert all(values.dtype == np.float64 for values in outputs.values())
+    assert np.isfinite(low.training_dynamics_.gold_proba).all()
+    near = np.abs(outputs["proba"] - clf.predict_proba(toy_texts[0]))
+    assert near.mean() < 0.1
+
+
 def test_what_needs_no_fit_passes_through(clf, toy_texts):
     assert clf.pretrained_encoder().model == clf.estimator.model
     kept = clf.keep_tokens(toy_texts[0])
