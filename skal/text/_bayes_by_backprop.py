@@ -29,8 +29,8 @@ class BayesByBackpropClassifier(LastLayerWrapper):
     estimator : TransformerClassifier or DenseClassifier
         What is trained; cloned, and left as it is. Its `warm_start` has no effect.
     prior : {"gaussian", "mixture"}, default="gaussian"
-        "gaussian" is N(0, `prior_scale`^2) for each weight; "mixture" adds a narrow
-        normal, which holds most weights near 0 and lets some be large.
+        "gaussian" is a normal around 0 for each weight; "mixture" adds a narrow normal,
+        which holds most weights near 0 and lets some be large.
     prior_scale : float, default=1.0
         The prior's standard deviation; of the mixture that of the wide normal.
     narrow_scale : float, default=0.0025
