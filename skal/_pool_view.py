@@ -39,17 +39,24 @@ class Reads:
 
     Parameters
     ----------
-    pool : frozenset of str, default=frozenset()
+    pool : iterable of str, default=frozenset()
         What is read of the pool: names out of "proba", "logits", "embedding",
         "samples", "predicted_loss", "encoding" (vectors of the frozen encoder),
         "surprisal" (of the pretrained language model) and "epoch_predictions" (made
-        while it was trained).
-    labeled : frozenset of str, default=frozenset()
+        while it was trained). Kept as a frozenset.
+    labeled : iterable of str, default=frozenset()
         What is read of the labelled rows; the same names but the last two, and
-        "training_dynamics".
+        "training_dynamics". Kept as a frozenset.
     n_samples : int, default=0
         How many "samples" are read, so that they are drawn in the same pass as all
         else; 0 leaves them to a pass of their own. Of two numbers the larger holds.
+
+    Examples
+    --------
+    >>> from skal.base import Reads
+    >>> reads = Reads(pool={"proba"}) | Reads(pool={"embedding"}, labeled={"embedding"})
+    >>> sorted(reads.pool)
+    ['embedding', 'proba']
     """
 
     pool: frozenset = frozenset()
@@ -57,6 +64,10 @@ class Reads:
     n_samples: int = 0
 
     def __post_init__(self):
+        for name in ("pool", "labeled"):
+            outputs = getattr(self, name)
+            outputs = {outputs} if isinstance(outputs, str) else outputs
+            object.__setattr__(self, name, frozenset(outputs))
         unknown = (self.pool | self.labeled) - set(CAPABILITIES)
         unknown |= self.pool & {"training_dynamics"}  # of the pool there is none
         unknown |= self.labeled & {"surprisal", "epoch_predictions"}

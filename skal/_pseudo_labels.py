@@ -128,9 +128,12 @@ class PseudoLabelClassifier(WrapsClassifier, BaseEstimator):
 
     Pseudo-labelled rows are known to nobody but that one training: they enter neither
     the learner's labelled set nor its budget, and the next `fit` knows nothing of them.
-    They count as much as an average labelled row where there are weights. An entropy
-    is as good as the probabilities are: a classifier that is sure of all it says labels
-    the pool with its mistakes.
+    They count as much as an average labelled row where there are weights.
+
+    Which threshold is right depends on the classifier and on how long it is trained:
+    one that is sure of all it says labels the pool with its mistakes, and one that was
+    trained for a few steps may never get below 0.05. Look at `n_pseudo_labels_`, and at
+    the entropies of some rows (:func:`skal.functional.entropy`).
 
     Whatever the classifier inside offers to strategies is passed on. It is put around a
     pipeline, not into one: a pipeline's `fit` does not pass on unlabelled rows.

@@ -17,7 +17,7 @@ from skal.base import PoolView, Reads
 from skal.exceptions import MissingCapabilityError
 from skal.utils._capabilities import provides
 
-BOTH = Reads(pool=frozenset({"proba", "embedding"}))
+BOTH = Reads(pool={"proba", "embedding"})
 
 
 class Counts(ClassifierMixin, BaseEstimator):
@@ -118,6 +118,14 @@ def test_training_dynamics_are_read_of_the_labelled_rows(wrap):
 def test_before_the_first_fit_the_class_says_whether_training_is_recorded():
     assert provides(make_pipeline(Records()), "training_dynamics", TEXTS)
     assert not provides(LogisticRegression(), "training_dynamics", TEXTS)
+
+
+def test_what_is_read_is_any_collection_of_names():
+    expected = Reads(pool=frozenset({"proba"}), labeled=frozenset({"proba", "samples"}))
+    assert Reads(pool="proba", labeled=["samples", "proba"]) == expected
+    assert hash(Reads(pool={"proba"})) == hash(Reads(pool=("proba",)))
+    with pytest.raises(ValueError, match=r"Got \['probs'\]"):
+        Reads(pool="probs")
 
 
 def test_of_the_pool_there_are_no_training_dynamics():

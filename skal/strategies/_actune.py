@@ -36,8 +36,8 @@ class AcTune(QueryStrategy):
         - \beta \sum_c f_{kc} \log f_{kc}
 
     From the regions with the largest scores the most uncertain rows are picked. (The
-    method's other part, training on confident rows of certain regions, is no strategy's
-    business.)
+    method's other part trains on confident rows of certain regions: it is the rule
+    "regions" of :class:`~skal.PseudoLabelClassifier`.)
 
     Parameters
     ----------

@@ -10,6 +10,7 @@ selection has; golden vectors of the method itself come on top.
 
 import copy
 import io
+import pickle
 import random
 import warnings
 
@@ -237,7 +238,8 @@ def _check_permutation_equivariance(strategy, case):
         before, after = np.sort(scores[rows]), np.sort(scores[shuffled])
         np.testing.assert_allclose(after, before, rtol=1e-5, atol=1e-6)
         return
-    _assert_same(_items(case, rows), _items(case, shuffled), "items of a shuffled pool")
+    what = "items of a shuffled pool (where rows are drawn, set draws_from_pool = True)"
+    _assert_same(_items(case, rows), _items(case, shuffled), what)
 
 
 def _items(case, rows):
@@ -273,7 +275,11 @@ def _check_scores_of_a_part(strategy, case):
     part = np.arange(0, case.n_pool, 3)
     whole = case.fitted(strategy).transform(case.pool)[part]
     alone = case.fitted(strategy).transform(take_rows(case.pool, part))
-    np.testing.assert_allclose(alone, whole, rtol=1e-5, atol=1e-6)
+    assert np.allclose(alone, whole, rtol=1e-5, atol=1e-6), (
+        "a row's score changes with the rest of the pool; where it has to, the base is "
+        f"QueryStrategy, not ScoreStrategy. Alone: {alone[:3, 0]}, in the whole pool: "
+        f"{whole[:3, 0]}..."
+    )
 
 
 def _check_best_scores_are_picked(strategy, case):
@@ -376,7 +382,13 @@ def _check_persistence(strategy, case):
     fitted = case.fitted(strategy)
     rows = fitted.query(case.pool, n_queries=case.n)
     file = io.BytesIO()
-    joblib.dump(fitted, file)
+    try:
+        joblib.dump(fitted, file)
+    except (pickle.PicklingError, AttributeError) as error:
+        raise AssertionError(
+            f"{error}; a class that is defined inside a function cannot be found again "
+            "when it is loaded: define it at the top of a module or a notebook"
+        ) from error
     file.seek(0)
     loaded = joblib.load(file)
     _assert_same(rows, loaded.query(case.pool, n_queries=case.n), "after joblib")

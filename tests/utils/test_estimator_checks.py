@@ -98,9 +98,9 @@ class Unsorted(DropsAll):
         (Repeats(), "_query of Repeats must return"),
         (TooFew(), "_query of TooFew must return"),
         (Floats(), "of dtype float64"),
-        (FirstRows(), "permutation equivariance"),
+        (FirstRows(), "permutation equivariance.*set draws_from_pool = True"),
         (SmallestFirst(), "best scores are picked"),
-        (RelativeScores(), "scores of a part"),
+        (RelativeScores(), "scores of a part: .* the base is QueryStrategy, not Score"),
         (GlobalNoise(), "query changed NumPy's global random state|nothing is changed"),
         (ChangesThePool(), "query changed the pool"),
         (DropsAll(RandomSampling()), "rows kept for a batch|permutation"),
@@ -112,6 +112,17 @@ def test_a_wrong_strategy_is_named_with_what_is_wrong(strategy, match):
     with pytest.raises(AssertionError, match=match) as caught:
         check_query_strategy(strategy)
     assert repr(strategy) in str(caught.value)
+
+
+def test_a_class_that_cannot_be_loaded_again_is_named():
+    class Local(ScoreStrategy):
+        reads = PROBA
+
+        def _score(self, view):
+            return entropy(view.proba)
+
+    with pytest.raises(AssertionError, match="persistence: .*define it at the top"):
+        check_query_strategy(Local())
 
 
 def test_the_checks_can_be_run_one_by_one():
