@@ -3,6 +3,14 @@
 
 """The arithmetic of active learning: arrays in, arrays out, no state."""
 
+from skal.functional._adversarial import (
+    adversarial_loss,
+    cosine_logits,
+    discriminator_loss,
+    gaussian_divergence,
+    logit_entropy,
+    vae_loss,
+)
 from skal.functional._anchors import anchor_subpool, spread_anchors
 from skal.functional._batch_bald import batch_bald
 from skal.functional._clustering import k_means, top_per_cluster
@@ -49,6 +57,7 @@ from skal.functional._variational import (
 )
 
 __all__ = [
+    "adversarial_loss",
     "allocate_budget",
     "allocate_evenly",
     "allocate_shares",
@@ -60,13 +69,16 @@ __all__ = [
     "confident_rows",
     "consensus_entropy",
     "contrastive_scores",
+    "cosine_logits",
     "cyclic_cosine",
     "data_map",
     "decayed_threshold",
+    "discriminator_loss",
     "entropy",
     "expected_gradient_length",
     "facility_location",
     "forgetting_events",
+    "gaussian_divergence",
     "gaussian_kl",
     "gaussian_log_density",
     "gradient_embedding",
@@ -74,6 +86,7 @@ __all__ = [
     "k_means",
     "label_dispersion",
     "least_confidence",
+    "logit_entropy",
     "margin",
     "max_kl",
     "mean_kl",
@@ -91,6 +104,7 @@ __all__ = [
     "surprisal_embedding",
     "top_per_cluster",
     "top_rows",
+    "vae_loss",
     "variation_ratio",
     "vote_entropy",
 ]

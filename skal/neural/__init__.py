@@ -21,6 +21,7 @@ from skal.neural._fingerprint import fingerprint
 from skal.neural._heads import SplitHeadRecipe, VariationalRecipe
 from skal.neural._inference import run_table, run_texts
 from skal.neural._loss_prediction import LossPrediction
+from skal.neural._mal import MinimaxModule, fit_mal
 from skal.neural._net import TransformerNet
 from skal.neural._precision import set_compiled
 from skal.neural._recipe import Head, Recipe
@@ -35,12 +36,14 @@ from skal.neural._transformer_module import (
     SequenceClassifier,
     left_as_it_was,
 )
+from skal.neural._vaal import VariationalModule, fit_vaal
 
 __all__ = [
     "DenseModule",
     "DropoutSampler",
     "Head",
     "LossPrediction",
+    "MinimaxModule",
     "Recipe",
     "RecordPredictions",
     "SentenceModule",
@@ -51,10 +54,13 @@ __all__ = [
     "TokenTable",
     "TokenizedTexts",
     "TransformerNet",
+    "VariationalModule",
     "VariationalRecipe",
     "VectorDataset",
     "fingerprint",
     "fit_binary",
+    "fit_mal",
+    "fit_vaal",
     "left_as_it_was",
     "load_encoder",
     "load_masked_language_model",
