@@ -118,6 +118,10 @@ class Says(BaseEstimator):
             for name, held in found.items()
         }
 
+    def epoch_predictions(self, X):
+        """What a recorder says."""
+        return self.answers_["epoch_predictions"][:, rows_of(X)]
+
     def transform(self, X):
         """What an encoder says."""
         return self.answers_["encoding"][rows_of(X)]
@@ -168,6 +172,10 @@ def answers(names, args):
         "embedding": vectors,
         "encoding": vectors,
         "surprisal": surprisal,
+        "predicted_loss": lambda: rng.standard_normal(n),
+        "epoch_predictions": lambda: rng.integers(
+            0, args.classes, (N_EPOCHS, n), dtype=np.int16
+        ),
     }
     return {name: make[name]() for name in sorted(names - {"training_dynamics"})}
 

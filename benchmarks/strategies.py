@@ -34,7 +34,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 import skal.strategies
-from skal import ActiveLearner, TransformerClassifier, simulate
+from skal import (
+    CEAL,
+    ActiveLearner,
+    Committee,
+    PseudoLabelClassifier,
+    TransformerClassifier,
+    simulate,
+)
 from skal.datasets import load_parquet_folder
 from skal.metrics import learning_curve_auc
 from skal.strategies import (
@@ -54,10 +61,14 @@ from skal.strategies import (
     ViaProxy,
 )
 from skal.text import (
+    BayesByBackpropClassifier,
     DenseClassifier,
+    DiverseEnsemble,
     LossPredictingClassifier,
     PoolRecorder,
     SentenceEncoder,
+    SnapshotEnsemble,
+    SplitHeadClassifier,
 )
 
 PROTOCOL = {
@@ -79,6 +90,14 @@ PROVIDERS = {
     "epoch_predictions": PoolRecorder,
     "predicted_loss": LossPredictingClassifier,
 }
+# Whose samples BALD reads, beside those of the classifier's own dropout.
+SAMPLERS = [
+    Committee,
+    SnapshotEnsemble,
+    DiverseEnsemble,
+    SplitHeadClassifier,
+    BayesByBackpropClassifier,
+]
 # With its defaults it would take longer than all other strategies together.
 CHEAPER = {"DiscriminativeAL": {"n_sub_batches": 3, "max_epochs": 20}}
 # The methods of REAL's Table 2.
@@ -107,10 +126,21 @@ def of_vectors():
 
 def dense_learners(_):
     classifier = DenseClassifier(lr=1e-3, max_epochs=30, device="cpu")
-    return {
+    learners = {
         name: ActiveLearner(providing(classifier, s), s)
         for name, s in of_vectors().items()
     }
+    sampled = {
+        f"BALD of {sampler.__name__}": ActiveLearner(sampler(classifier), BALD())
+        for sampler in SAMPLERS
+    }
+    trained_further = {
+        "CEAL": CEAL(classifier),
+        "AcTune, self-training": ActiveLearner(
+            PseudoLabelClassifier(classifier, rule="regions"), AcTune()
+        ),
+    }
+    return learners | sampled | trained_further
 
 
 def providing(classifier, strategy):

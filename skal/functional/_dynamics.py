@@ -6,7 +6,7 @@
 import numpy as np
 
 # Counts of labels held at a time: 8 MB.
-_AT_ONCE = 2**20
+_AT_ONCE = 2**17
 
 
 def data_map(gold_proba, correct):
@@ -166,9 +166,9 @@ def label_dispersion(predictions, n_classes):
 
     Notes
     -----
-    O(n (T + C)) time; memory O(T n) for checks and 8 MB of counts. With one prediction
-    a row it is 0. What :func:`variation_ratio` is of several models it is of one model
-    at several times.
+    O(n (T + C)) time; memory O(n) and 1 MB of counts. With one prediction a row it is
+    0. What :func:`variation_ratio` is of several models it is of one model at several
+    times.
 
     References
     ----------

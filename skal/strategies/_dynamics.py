@@ -82,6 +82,8 @@ class LabelDispersion(ScoreStrategy):
     def _score(self, view):
         predictions = view.epoch_predictions
         recorded = predictions[0] >= 0
+        if recorded.all():
+            return label_dispersion(predictions, len(view.classes))
         scores = np.full(len(view), -1.0)
         scores[recorded] = label_dispersion(predictions[:, recorded], len(view.classes))
         return scores

@@ -224,7 +224,10 @@ def recorded_predictions(estimator, X, classes):
             f"vocabulary is {np.asarray(classes).tolist()}. Set `classes` of the "
             "learner and the classifier alike."
         )
-    return np.where(codes < 0, -1, np.searchsorted(classes, seen)[codes])
+    if len(seen) == len(classes):
+        return codes
+    places = np.searchsorted(classes, seen).astype(codes.dtype)
+    return np.where(codes < 0, codes, places[codes])
 
 
 def compute_embedding(estimator, X):
