@@ -146,6 +146,37 @@ def test_the_first_scorer_is_the_model_of_the_first_round(blobs, uncertainty, me
     assert learner._log.subpool.tolist() == expected.tolist()
 
 
+class LoggedForest(RandomForestClassifier):
+    """A forest that notes with how many labels, and by which seed, it was grown."""
+
+    log = []
+
+    def fit(self, X, y):
+        """Note, then fit."""
+        self.log.append((len(y), self.random_state))
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize("seed", [None, 3])
+def test_the_learners_own_classifier_is_trained_once_more_every_few_rounds(blobs, seed):
+    """Each round seeds the learner's anew; the scorer's seeds are of the earlier one."""
+    X, y = blobs
+    LoggedForest.log.clear()
+    learner = learner_of(UPS(every=3), LoggedForest(5, random_state=seed))
+    rounds_of(learner, X, y, 7, forget=False)
+    sizes = [size for size, _ in LoggedForest.log]
+    assert sizes == [20, 20, 25, 30, 35, 35, 40, 45, 50, 50, 55]
+    seeds = [drawn for _, drawn in LoggedForest.log]
+    again = [drawn for drawn in seeds if seeds.count(drawn) > 1]
+    scorers = [seeds[i] for i in (1, 5, 9)]
+    assert len(set(scorers)) == 3
+    if seed is None:  # then a scorer is the very model of its round
+        assert again == [drawn for drawn in scorers for _ in range(2)]
+    else:
+        assert set(again) == {3}
+        assert 3 not in scorers
+
+
 def rounds_of(learner, X, y, n_rounds, forget):
     ids, batches = range(len(X)), []
     learner.fit(X[:20], y[:20], ids=ids[:20])
