@@ -159,7 +159,7 @@ class LoggedForest(RandomForestClassifier):
 
 @pytest.mark.parametrize("seed", [None, 3])
 def test_the_learners_own_classifier_is_trained_once_more_every_few_rounds(blobs, seed):
-    """Each round seeds the learner's anew; the scorer's seeds are of the earlier one."""
+    """The learner's is seeded anew in each round, the scorer as in the earlier one."""
     X, y = blobs
     LoggedForest.log.clear()
     learner = learner_of(UPS(every=3), LoggedForest(5, random_state=seed))
