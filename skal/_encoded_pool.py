@@ -6,8 +6,11 @@
 import joblib
 import numpy as np
 
+from skal.functional import k_means
 from skal.utils._arrays import check_vectors
 from skal.utils._index import NeighborIndex
+from skal.utils._nearest import Directions
+from skal.utils._random import stream
 from skal.utils._rows import to_list
 
 # Vectors of one row, encoded twice in other company, are closer than this; those of two
@@ -16,7 +19,7 @@ _ITSELF = 1 - 1e-9
 
 
 class EncodedPool:
-    """The vectors of a pool, their indexes, and what earlier queries asked of them.
+    """The vectors of a pool, their indexes, and what earlier queries found.
 
     Parameters
     ----------
@@ -31,7 +34,8 @@ class EncodedPool:
         self.encoder, self.fitted = encoder, fitted
         vectors = pool if fitted is None else fitted.transform(pool)
         self.vectors = check_vectors(vectors, "The indexed vectors")
-        self._indexes, self._encoded, self._near = {}, {}, {}
+        self._indexes, self._encoded = {}, {}
+        self._near, self._clusters = {}, {}
 
     def index(self, kind):
         """The index of this kind, built when it is first asked for."""
@@ -65,6 +69,15 @@ class EncodedPool:
             counts[similarity[:, 0] < _ITSELF, k:] = False
             self._near[key] = np.unique(neighbors[counts])
         return self._near[key]
+
+    def clusters(self, n_clusters, seed):
+        """The k-means cluster of each row, at unit length; found once."""
+        key = n_clusters, seed
+        if key not in self._clusters:
+            unit = Directions.of(self.vectors).unit
+            found, _ = k_means(unit, n_clusters, random_state=stream(seed, 0))
+            self._clusters[key] = found
+        return self._clusters[key]
 
 
 def hash_rows(rows):

@@ -322,7 +322,7 @@ class PoolView(_Look):
         view._parent = (self, rows)
         return view
 
-    def seen_by(self, estimator, reads):
+    def seen_by(self, estimator, reads, whole=False):
         """Show the same rows, and the same labelled rows, to another classifier.
 
         Parameters
@@ -331,6 +331,8 @@ class PoolView(_Look):
             Takes the place of the view's own.
         reads : Reads
             What will be read of it.
+        whole : bool, default=False
+            Show all rows of the pool object instead.
 
         Returns
         -------
@@ -340,7 +342,7 @@ class PoolView(_Look):
         labeled, classes = self.labeled, self.classes
         view = PoolView(
             self.pool,
-            self.rows,
+            None if whole else self.rows,
             estimator=estimator,
             classes=estimator.classes_ if classes is None else classes,
             labeled=(labeled.X, labeled.y, labeled.rounds),
@@ -511,6 +513,32 @@ class PoolView(_Look):
         """
         vectors = self._encoded(encoder).vectors
         return vectors if self.rows is None else vectors[self.rows]
+
+    def cluster(self, n_clusters, encoder="auto", random_state=None):
+        """Find the clusters of the frozen encoder's vectors, at unit length.
+
+        The whole pool object is clustered by k-means, once for all queries and filters
+        with the same seed.
+
+        Parameters
+        ----------
+        n_clusters : int
+            Most clusters to make.
+        encoder : "auto" or transformer, default="auto"
+            As in :class:`~skal.filters.AnchorAL`.
+        random_state : int, RandomState instance or None, default=None
+            None takes the learner's seed. The round does not matter.
+
+        Returns
+        -------
+        clusters : ndarray of shape (n,), dtype int64
+            From 0; of a cluster that the view shows no row of, the number is missing.
+        """
+        seed = self.seed if random_state is None else peek_seed(random_state)
+        encoded = self._encoded(encoder)
+        with self.log.timed("encode"):
+            clusters = encoded.clusters(n_clusters, seed)
+        return clusters if self.rows is None else clusters[self.rows]
 
     def encode_labeled(self, encoder="auto"):
         """Encode the labelled rows with the frozen encoder, each round's together.
