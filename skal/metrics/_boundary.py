@@ -9,7 +9,7 @@ from numbers import Integral, Real
 import numpy as np
 from scipy.special import entr, rel_entr
 
-from skal.metrics._checks import check_labels, check_rows
+from skal.metrics._checks import check_predictions, check_rows
 from skal.utils._arrays import check_finite
 from skal.utils._sklearn import Interval, StrOptions, validate_parameter_constraints
 
@@ -64,8 +64,8 @@ def boundary_divergence(
     Raises
     ------
     ValueError
-        If lengths differ, a point is not finite, `rows` is not a batch, or a parameter
-        is out of range.
+        If lengths or kinds of labels differ, a point is not finite, `rows` is not a
+        batch, or a parameter is out of range.
 
     Notes
     -----
@@ -97,8 +97,7 @@ def boundary_divergence(
     params = {"n_bins": n_bins, "top": top, "universe": universe, "base": base}
     validate_parameter_constraints(_CONSTRAINTS, params, "boundary_divergence")
     points = _check_points(points)
-    y_true = check_labels(y_true, len(points))
-    wrong = y_true != check_labels(y_pred, len(points), "y_pred")
+    y_true, wrong = check_predictions(y_true, y_pred, len(points))
     rows = check_rows(rows, len(points))
     cells = _cells(points, n_bins)
     boundary = _boundary(cells, y_true, n_bins**2, top, universe)

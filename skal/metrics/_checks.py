@@ -38,6 +38,19 @@ def check_labels(y, n_rows=None, name="y_true"):
     return y
 
 
+def check_predictions(y_true, y_pred, n_rows=None):
+    """Labels of a pool, and which of its predictions are wrong."""
+    y_true = check_labels(y_true, n_rows)
+    y_pred = check_labels(y_pred, len(y_true), "y_pred")
+    if len(y_true) and isinstance(y_true[0], str) != isinstance(y_pred[0], str):
+        raise ValueError(
+            "y_pred must hold labels as y_true does. Got labels such as "
+            f"{y_true[:1].tolist()[0]!r} and predictions such as "
+            f"{y_pred[:1].tolist()[0]!r}."
+        )
+    return y_true, y_true != y_pred
+
+
 def check_scores(scores, name):
     """The scores of several runs, float64; one run is no distribution."""
     scores = np.asarray(scores, dtype=np.float64)

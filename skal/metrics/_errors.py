@@ -6,7 +6,7 @@
 import numpy as np
 from sklearn.utils.multiclass import unique_labels
 
-from skal.metrics._checks import check_labels, check_rows
+from skal.metrics._checks import check_labels, check_predictions, check_rows
 from skal.utils._arrays import check_proba
 
 
@@ -32,7 +32,8 @@ def sampling_error_rate(y_true, y_pred, rows):
     Raises
     ------
     ValueError
-        If lengths differ, or `rows` is empty, repeats a position or leaves the pool.
+        If lengths or kinds of labels differ, or `rows` is empty, repeats a position or
+        leaves the pool.
 
     See Also
     --------
@@ -53,7 +54,8 @@ def sampling_error_rate(y_true, y_pred, rows):
     >>> sampling_error_rate([0, 0, 1, 1], [0, 1, 1, 1], rows=[1, 2])
     0.5
     """
-    return float(_wrong(y_true, y_pred)[check_rows(rows, len(y_true))].mean())
+    _, wrong = check_predictions(y_true, y_pred)
+    return float(wrong[check_rows(rows, len(wrong))].mean())
 
 
 def error_lift(y_true, y_pred, rows):
@@ -81,7 +83,8 @@ def error_lift(y_true, y_pred, rows):
     Raises
     ------
     ValueError
-        If lengths differ, or `rows` is empty, repeats a position or leaves the pool.
+        If lengths or kinds of labels differ, or `rows` is empty, repeats a position or
+        leaves the pool.
 
     See Also
     --------
@@ -103,7 +106,7 @@ def error_lift(y_true, y_pred, rows):
     >>> error_lift([0, 0, 1, 1], [0, 1, 1, 1], rows=[1, 2])
     2.0
     """
-    wrong = _wrong(y_true, y_pred)
+    _, wrong = check_predictions(y_true, y_pred)
     in_batch, in_pool = wrong[check_rows(rows, len(wrong))].mean(), wrong.mean()
     return float(in_batch / in_pool) if in_pool > 0 else float("nan")
 
@@ -171,8 +174,3 @@ def first_step_loss(y_true, proba, rows, *, classes=None):
         raise ValueError(f"classes must hold every label of the batch. {bad!r} is not.")
     with np.errstate(divide="ignore"):
         return float(-np.log(proba[rows][gold]).mean())
-
-
-def _wrong(y_true, y_pred):
-    y_true = check_labels(y_true)
-    return y_true != check_labels(y_pred, len(y_true), "y_pred")

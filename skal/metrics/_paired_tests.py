@@ -21,6 +21,8 @@ _CONSTRAINTS = {
 }
 # Means that are equal but for the order of their terms.
 _ROUNDING = 1e-12
+# Numbers drawn at a time: 32 MB.
+_AT_ONCE = 2**22
 
 
 def paired_permutation_test(
@@ -69,7 +71,8 @@ def paired_permutation_test(
     Notes
     -----
     :func:`scipy.stats.permutation_test` with ``permutation_type="samples"``. O(n
-    n_resamples) time. deepsig 1.2.8 draws at random always, and tests one side.
+    n_resamples) time, O(n + n_resamples) memory. deepsig 1.2.8 draws at random always,
+    and tests one side.
 
     References
     ----------
@@ -93,6 +96,7 @@ def paired_permutation_test(
         vectorized=True,
         alternative=alternative,
         n_resamples=n_resamples,
+        batch=max(1, _AT_ONCE // len(differences)),
         random_state=np.random.default_rng(draw_seed(random_state)),
     )
     return Bunch(difference=float(differences.mean()), pvalue=float(result.pvalue))
@@ -154,9 +158,10 @@ def paired_bootstrap_test(
     Notes
     -----
     :func:`scipy.stats.bootstrap`, ``method="basic"``, of the differences. O(n
-    n_resamples) time and memory. deepsig 1.2.8 draws from A and B independently, which
-    loses the pairs: it takes a seed that is hard for both for chance. The p-value
-    counts the observed sample as one of the resamples, so that it is never 0.
+    n_resamples) time, O(n + n_resamples) memory. deepsig 1.2.8 draws from A and B
+    independently, which loses the pairs: it takes a seed that is hard for both for
+    chance. The p-value counts the observed sample as one of the resamples, so that it
+    is never 0.
 
     References
     ----------
@@ -181,6 +186,7 @@ def paired_bootstrap_test(
         vectorized=True,
         confidence_level=confidence_level,
         n_resamples=n_resamples,
+        batch=max(1, _AT_ONCE // len(differences)),
         random_state=np.random.default_rng(draw_seed(random_state)),
     )
     difference = differences.mean()

@@ -111,7 +111,7 @@ def almost_stochastic_order(
     neural models. ACL 2019, Section 4. :doi:`10.18653/v1/P19-1266`
 
     E. del Barrio, J. A. Cuesta-Albertos, C. Matrán. An optimal transportation approach
-    for assessing almost stochastic order. 2018. :doi:`10.1007/978-3-319-73848-2_3`
+    for assessing almost stochastic order. 2018. :doi:`10.48550/arXiv.1705.01788`
 
     Examples
     --------

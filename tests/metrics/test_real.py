@@ -8,14 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.spatial.distance import jensenshannon
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
+from sklearn.pipeline import make_pipeline
 
+from skal.datasets import load_docstrings
 from skal.metrics import (
     boundary_divergence,
     error_lift,
     first_step_loss,
     sampling_error_rate,
 )
+from skal.strategies import Entropy, RandomSampling
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden" / "real_metrics").glob("*.npz"))
 golden = pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
@@ -148,6 +153,24 @@ def test_lift_by_hand_and_of_random_batches():
     assert np.mean([error_lift(y, pred, [i]) for i in draws]) == pytest.approx(1, 0.1)
 
 
+def test_uncertain_rows_of_real_texts_are_richer_in_errors():
+    X, y = load_docstrings(["joblib", "skorch"], return_X_y=True, random_state=0)
+    classifier = make_pipeline(TfidfVectorizer(), LogisticRegression())
+    pool, y_pool = X[40:], y[40:]
+    classifier.fit(X[:40], y[:40])
+    picked, drawn = (
+        strategy.fit(X[:40], y[:40], estimator=classifier).query(pool, 30)
+        for strategy in (Entropy(), RandomSampling(random_state=0))
+    )
+    pred = classifier.predict(pool)
+    assert error_lift(y_pool, pred, picked) > 1.2
+    assert error_lift(y_pool, pred, drawn) < error_lift(y_pool, pred, picked)
+    proba = classifier.predict_proba(pool)
+    assert first_step_loss(y_pool, proba, picked) > first_step_loss(
+        y_pool, proba, drawn
+    )
+
+
 def test_first_step_loss_is_the_cross_entropy():
     random = np.random.RandomState(0)
     proba = random.dirichlet(np.ones(3), size=40)
@@ -196,6 +219,10 @@ def test_bad_input():
         error_lift(y, [0, 1], rows)
     with pytest.raises(ValueError, match="y_pred must hold one entry per row"):
         boundary_divergence(points, y, [0, 1], rows)
+    with pytest.raises(ValueError, match="such as 0 and predictions such as '0'"):
+        error_lift(y, ["0", "1", "0"], rows)
+    with pytest.raises(ValueError, match="such as 0 and predictions such as '0'"):
+        boundary_divergence(points, y, ["0", "1", "0"], rows)
     with pytest.raises(ValueError, match="project embeddings onto the plane"):
         boundary_divergence(np.eye(3), y, y, rows)
     with pytest.raises(ValueError, match="Row 1 contains NaN"):
