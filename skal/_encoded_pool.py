@@ -6,8 +6,9 @@
 import joblib
 import numpy as np
 
-from skal.utils._arrays import check_vectors
+from skal.utils._arrays import check_stored_vectors, check_vectors
 from skal.utils._index import NeighborIndex
+from skal.utils._nearest import Directions
 from skal.utils._rows import to_list
 
 # Vectors of one row, encoded twice in other company, are closer than this; those of two
@@ -17,6 +18,8 @@ _ITSELF = 1 - 1e-9
 
 class EncodedPool:
     """The vectors of a pool, their indexes, and what earlier queries asked of them.
+
+    A pool that is memory-mapped vectors, without an encoder, stays on disk.
 
     Parameters
     ----------
@@ -30,13 +33,15 @@ class EncodedPool:
     def __init__(self, pool, encoder, fitted):
         self.encoder, self.fitted = encoder, fitted
         vectors = pool if fitted is None else fitted.transform(pool)
-        self.vectors = check_vectors(vectors, "The indexed vectors")
+        name = "The indexed vectors"
+        self.vectors = check_stored_vectors(vectors, name)
+        self._points = Directions.of(self.vectors, name=name)
         self._indexes, self._encoded, self._near = {}, {}, {}
 
     def index(self, kind):
         """The index of this kind, built when it is first asked for."""
         if kind not in self._indexes:
-            self._indexes[kind] = NeighborIndex(self.vectors, kind)
+            self._indexes[kind] = NeighborIndex(self._points, kind)
         return self._indexes[kind]
 
     def encode(self, rows):

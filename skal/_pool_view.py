@@ -12,6 +12,7 @@ import numpy as np
 
 from skal._pool_memory import PoolMemory
 from skal.exceptions import MissingCapabilityError, NotQueryableError
+from skal.utils._arrays import in_single_precision
 from skal.utils._capabilities import (
     CAPABILITIES,
     compute_outputs,
@@ -448,7 +449,7 @@ class PoolView(_Look):
             Clamped to the number of rows.
         encoder : "auto" or transformer, default="auto"
             As in :class:`~skal.filters.AnchorAL`.
-        index : {"auto", "exact", "hnsw", "ivf"}, default="auto"
+        index : {"auto", "exact", "hnsw", "ivf", "ivf_pq"}, default="auto"
             As in :class:`~skal.utils.NeighborIndex`.
 
         Returns
@@ -479,7 +480,7 @@ class PoolView(_Look):
             itself takes no place among its neighbours.
         encoder : "auto" or transformer, default="auto"
             As in :class:`~skal.filters.AnchorAL`.
-        index : {"auto", "exact", "hnsw", "ivf"}, default="auto"
+        index : {"auto", "exact", "hnsw", "ivf", "ivf_pq"}, default="auto"
             As in :class:`~skal.utils.NeighborIndex`.
 
         Returns
@@ -507,10 +508,11 @@ class PoolView(_Look):
         Returns
         -------
         vectors : ndarray of shape (n, d), dtype float32
-            Not normalised here.
+            Not normalised here. In memory, also where the pool is not, unless it is
+            memory-mapped in single precision.
         """
         vectors = self._encoded(encoder).vectors
-        return vectors if self.rows is None else vectors[self.rows]
+        return in_single_precision(vectors if self.rows is None else vectors[self.rows])
 
     def encode_labeled(self, encoder="auto"):
         """Encode the labelled rows with the frozen encoder, each round's together.

@@ -49,7 +49,7 @@ class AnchorAL(PoolFilter):
         vectors are taken as they are; for anything else the classifier's own checkpoint
         before fine-tuning. A transformer is cloned and fitted on the pool once; one
         that is fitted already goes inside a :class:`~sklearn.frozen.FrozenEstimator`.
-    index : {"auto", "exact", "hnsw", "ivf"}, default="auto"
+    index : {"auto", "exact", "hnsw", "ivf", "ivf_pq"}, default="auto"
         How the neighbours are searched for; see :class:`~skal.utils.NeighborIndex`.
         "auto": exactly, in pools of up to a million rows.
     random_state : int, RandomState instance or None, default=None
