@@ -235,8 +235,10 @@ class NeighborIndex:
         Raises
         ------
         ValueError
-            If the queries have another number of dimensions than the rows, or a number
-            is not finite.
+            If the queries have another number of dimensions than the rows, a number is
+            not finite, or `k` is negative.
+        TypeError
+            If `k` is no int.
         IndexError
             If `rows` or `exclude` are not rows of the index.
         """
@@ -250,7 +252,7 @@ class NeighborIndex:
         queries = Directions.of(queries)
         live = _live(len(self), rows, exclude)
         n_live = len(self) if live is None else int(np.count_nonzero(live))
-        k = min(k, n_live)
+        k = min(check_count(k, "k", least=0), n_live)
         with threads(self.n_jobs):
             few = k == 0 or n_live < _SHARE_WORTH_IT * len(self)
             if self._faiss is None or few:
@@ -274,15 +276,21 @@ class NeighborIndex:
         recall : float
             Between 0 and 1. A row that is as near as the k-th neighbour is one.
 
+        Raises
+        ------
+        ValueError, TypeError
+            If `n_samples` or `k` is no int of at least 1.
+
         Notes
         -----
         Costs an exact search for these rows, O(n_samples n d) time.
         """
-        k = min(k, len(self) - 1)
+        n_samples = min(check_count(n_samples, "n_samples"), len(self))
+        k = min(check_count(k, "k"), len(self) - 1)
         if k < 1:
             return 1.0
         rows = sample_without_replacement(
-            len(self), min(n_samples, len(self)), random_state=draw_seed(random_state)
+            len(self), n_samples, random_state=draw_seed(random_state)
         )
         queries = self._points.read(rows)
         _, found = _others(rows, *self.search(queries, k + 1))

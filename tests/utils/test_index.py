@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_info
 
 from skal.utils import NeighborIndex, _faiss_kinds, _index
 from skal.utils._nearest import Directions, nearest
+from skal.utils._random import draw_seed
 
 APPROXIMATE = ["hnsw", "ivf", "ivf_pq"]
 EXCLUDED = [0.001, 0.1, 0.5, 0.8, 0.95, 0.99, 0.999, 1.0]
@@ -117,6 +118,19 @@ def test_rows_that_the_index_has_not_are_refused(wrong):
     for name in ("rows", "exclude"):
         with pytest.raises(IndexError, match="integers from 0 to 3"):
             index.search(np.eye(4), 1, **{name: wrong})
+
+
+@pytest.mark.parametrize("wrong", [-1, 2.5, "5", True, None])
+def test_a_number_of_neighbours_that_is_none_is_refused(wrong):
+    index = NeighborIndex(np.eye(4))
+    for call in (
+        lambda: index.search(np.eye(4), wrong),
+        lambda: index.recall(4, wrong),
+    ):
+        with pytest.raises((ValueError, TypeError), match="k must be an int of at"):
+            call()
+    with pytest.raises((ValueError, TypeError), match="n_samples must be an int"):
+        index.recall(wrong)
 
 
 def test_float32_vectors_are_not_copied():
@@ -304,10 +318,9 @@ def test_recall_is_the_share_of_the_neighbours_that_is_found(monkeypatch):
     """Of an index that looks at one list of many."""
     vectors = np.random.RandomState(0).normal(size=(4000, 24)).astype(np.float32)
     monkeypatch.setattr(_faiss_kinds, "_IVF_PROBES", 1)
-    monkeypatch.setattr(_index, "_SHARE_WORTH_IT", 0)
     index = NeighborIndex(vectors, "ivf")
     share = index.recall(50, 1)
-    rows = sample_without_replacement(4000, 50, random_state=0)
+    rows = sample_without_replacement(4000, 50, random_state=draw_seed(0))
     expected, _ = brute_force(vectors, vectors[rows], 2, np.arange(4000))
     found, _ = index.search(vectors[rows], 2)
     assert share == np.mean(found[:, 1] == expected[:, 1])
