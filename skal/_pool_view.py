@@ -449,8 +449,8 @@ class PoolView(_Look):
             Clamped to the number of rows.
         encoder : "auto" or transformer, default="auto"
             As in :class:`~skal.filters.AnchorAL`.
-        index : {"auto", "exact", "hnsw", "ivf", "ivf_pq"}, default="auto"
-            As in :class:`~skal.utils.NeighborIndex`.
+        index : {"auto", "exact", "hnsw", "ivf", "ivf_pq"} or Path, default="auto"
+            As in :class:`~skal.filters.AnchorAL`.
 
         Returns
         -------
@@ -480,8 +480,8 @@ class PoolView(_Look):
             itself takes no place among its neighbours.
         encoder : "auto" or transformer, default="auto"
             As in :class:`~skal.filters.AnchorAL`.
-        index : {"auto", "exact", "hnsw", "ivf", "ivf_pq"}, default="auto"
-            As in :class:`~skal.utils.NeighborIndex`.
+        index : {"auto", "exact", "hnsw", "ivf", "ivf_pq"} or Path, default="auto"
+            As in :class:`~skal.filters.AnchorAL`.
 
         Returns
         -------
@@ -511,7 +511,9 @@ class PoolView(_Look):
             Not normalised here. In memory, also where the pool is not, unless it is
             memory-mapped in single precision.
         """
-        vectors = self._encoded(encoder).vectors
+        encoded = self._encoded(encoder)
+        with self.log.timed("encode"):
+            vectors = encoded.vectors
         return in_single_precision(vectors if self.rows is None else vectors[self.rows])
 
     def encode_labeled(self, encoder="auto"):
@@ -530,11 +532,12 @@ class PoolView(_Look):
         key = ("encoding", id(encoder))
         if key not in self.labeled._found:
             encoded = self._encoded(encoder)
-            shape = len(self.labeled), encoded.vectors.shape[1]
-            vectors = np.empty(shape, dtype=np.float32)
             with self.log.timed("encode"):
-                for rows, X in self.labeled.by_round():
-                    vectors[rows] = encoded.encode(X)
+                rounds = [(at, encoded.encode(X)) for at, X in self.labeled.by_round()]
+                width = (rounds[0][1] if rounds else encoded.vectors).shape[1]
+                vectors = np.empty((len(self.labeled), width), dtype=np.float32)
+                for rows, found in rounds:
+                    vectors[rows] = found
             self.labeled._found[key] = vectors
         return self.labeled._found[key]
 

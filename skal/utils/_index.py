@@ -126,6 +126,19 @@ class NeighborIndex:
     >>> neighbors, similarity = index.search([[3.0, 0.1]], 2, exclude=[0])
     >>> neighbors.tolist(), similarity.round(2).tolist()
     ([[3, 2]], [[1.0, 0.73]])
+
+    A filter searches in a saved index if its parameter `index` is the folder.
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from skal.filters import AnchorAL
+    >>> with TemporaryDirectory() as folder:
+    ...     index.save(folder)
+    ...     strategy = AnchorAL(index=Path(folder))
+    ...     loaded = NeighborIndex.load(folder)
+    ...     neighbors, _ = loaded.search([[3.0, 0.1]], 2, exclude=[0])
+    >>> neighbors.tolist()
+    [[3, 2]]
     """
 
     def __init__(self, vectors, kind="auto", *, n_searches=100, n_jobs=None):
