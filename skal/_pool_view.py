@@ -12,6 +12,7 @@ import numpy as np
 
 from skal._pool_memory import PoolMemory
 from skal.exceptions import MissingCapabilityError, NotQueryableError
+from skal.utils._arrays import in_single_precision
 from skal.utils._capabilities import (
     CAPABILITIES,
     compute_outputs,
@@ -450,8 +451,8 @@ class PoolView(_Look):
             Clamped to the number of rows.
         encoder : "auto" or transformer, default="auto"
             As in :class:`~skal.filters.AnchorAL`.
-        index : {"auto", "exact", "hnsw", "ivf"}, default="auto"
-            As in :class:`~skal.utils.NeighborIndex`.
+        index : {"auto", "exact", "hnsw", "ivf", "ivf_pq"} or Path, default="auto"
+            As in :class:`~skal.filters.AnchorAL`.
 
         Returns
         -------
@@ -481,8 +482,8 @@ class PoolView(_Look):
             itself takes no place among its neighbours.
         encoder : "auto" or transformer, default="auto"
             As in :class:`~skal.filters.AnchorAL`.
-        index : {"auto", "exact", "hnsw", "ivf"}, default="auto"
-            As in :class:`~skal.utils.NeighborIndex`.
+        index : {"auto", "exact", "hnsw", "ivf", "ivf_pq"} or Path, default="auto"
+            As in :class:`~skal.filters.AnchorAL`.
 
         Returns
         -------
@@ -509,10 +510,13 @@ class PoolView(_Look):
         Returns
         -------
         vectors : ndarray of shape (n, d), dtype float32
-            Not normalised here.
+            Not normalised here. In memory, also where the pool is not, unless it is
+            memory-mapped in single precision.
         """
-        vectors = self._encoded(encoder).vectors
-        return vectors if self.rows is None else vectors[self.rows]
+        encoded = self._encoded(encoder)
+        with self.log.timed("encode"):
+            vectors = encoded.vectors
+        return in_single_precision(vectors if self.rows is None else vectors[self.rows])
 
     def cluster(self, n_clusters, encoder="auto", random_state=None):
         """Find the clusters of the frozen encoder's vectors, at unit length.
@@ -556,11 +560,12 @@ class PoolView(_Look):
         key = ("encoding", id(encoder))
         if key not in self.labeled._found:
             encoded = self._encoded(encoder)
-            shape = len(self.labeled), encoded.vectors.shape[1]
-            vectors = np.empty(shape, dtype=np.float32)
             with self.log.timed("encode"):
-                for rows, X in self.labeled.by_round():
-                    vectors[rows] = encoded.encode(X)
+                rounds = [(at, encoded.encode(X)) for at, X in self.labeled.by_round()]
+                width = (rounds[0][1] if rounds else encoded.vectors).shape[1]
+                vectors = np.empty((len(self.labeled), width), dtype=np.float32)
+                for rows, found in rounds:
+                    vectors[rows] = found
             self.labeled._found[key] = vectors
         return self.labeled._found[key]
 
