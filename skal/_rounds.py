@@ -39,6 +39,9 @@ def run_rounds(learner, X, y, ids, params):
                     fit_round(learner, X, left)
             view = learner._view(X, left)
             stops = _stops(learner, view, ~still_open, log, over)
+            if stops and learner._stale:  # nothing has read the model so far
+                with log.timed("fit"):
+                    fit_round(learner, X, left)
             learner.termination_condition_ = over or ("stopping" if stops else None)
             learner.rounds_.append(_entry(learner, rows, log))
             bar.update(len(rows))

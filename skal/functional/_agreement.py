@@ -165,7 +165,7 @@ def predicted_f_change(first, second, pos_label=None):
     found = in_each > 0  # 2a + b + c of each class
     if not found.any():
         return 0.0
-    changes = 1 - 2 * in_both[found] / in_each[found]
+    changes = (in_each - 2 * in_both)[found] / in_each[found]
     return math.fsum(changes) / len(changes)
 
 

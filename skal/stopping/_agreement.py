@@ -7,7 +7,7 @@ import math
 from numbers import Real
 
 from skal.functional import cohen_kappa, predicted_f_change, prediction_change
-from skal.stopping._base import N_STOP, WINDOW, StoppingCriterion, latest, mean
+from skal.stopping._base import N_STOP, WINDOW, StoppingCriterion, latest, mean_reaches
 from skal.utils._sklearn import Interval
 
 
@@ -83,7 +83,7 @@ class KappaAverage(_ComparesPredictions):
     ...     LogisticRegression(), budget=200, stopping=KappaAverage(), random_state=0
     ... ).fit(X, y)
     >>> learner.termination_condition_, len(learner.y_labeled_)
-    ('stopping', 90)
+    ('stopping', 70)
     """
 
     _parameter_constraints = {
@@ -103,10 +103,7 @@ class KappaAverage(_ComparesPredictions):
         return cohen_kappa(before, now)
 
     def _advises(self, values):
-        values = latest(values, self.window)
-        if values is None:
-            return False
-        return mean(values) >= self.threshold * self.noise_floor
+        return mean_reaches(values, self.window, self.threshold * self.noise_floor)
 
 
 class DeltaF(_ComparesPredictions):
@@ -164,7 +161,7 @@ class DeltaF(_ComparesPredictions):
     ...     LogisticRegression(), budget=200, stopping=DeltaF(), random_state=0
     ... ).fit(X, y)
     >>> learner.termination_condition_, len(learner.y_labeled_)
-    ('stopping', 60)
+    ('stopping', 50)
     """
 
     _parameter_constraints = {

@@ -212,9 +212,10 @@ def latest(values, n_values):
     return values
 
 
-def mean(values):
-    """The mean, rounded once."""
-    return math.fsum(values) / len(values)
+def mean_reaches(values, n_values, bound):
+    """Whether the mean of the last values is a bound at least, but for rounding."""
+    values = latest(values, n_values)
+    return values is not None and math.fsum(values) / n_values >= bound - 1e-12
 
 
 def updated(criterion, seen):

@@ -15,7 +15,7 @@ from skal.stopping._base import (
     WINDOW,
     StoppingCriterion,
     latest,
-    mean,
+    mean_reaches,
     updated,
 )
 from skal.utils._sklearn import Interval
@@ -163,8 +163,7 @@ class SelectedAccuracy(StoppingCriterion):
         return seen.selected_accuracy
 
     def _advises(self, values):
-        values = latest(values, self.window)
-        return values is not None and mean(values) >= self.threshold
+        return mean_reaches(values, self.window, self.threshold)
 
 
 class Budget(StoppingCriterion):

@@ -55,7 +55,8 @@ def noise_floor(
     -------
     kappa : float
         Cohen's kappa of their predictions, the mean over all pairs. 1 for a classifier
-        in which nothing is random; nan if probabilities are not finite.
+        in which nothing is random; around 0 while the models have learned nothing; nan
+        if probabilities are not finite.
 
     Raises
     ------
