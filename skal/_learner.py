@@ -20,6 +20,7 @@ from skal._round_estimator import fit_round
 from skal._rounds import check_budget, run_rounds
 from skal._strategy import QueryStrategy, check_readable
 from skal.exceptions import FrozenEstimatorWarning
+from skal.stopping import StoppingCriterion
 from skal.utils._random import draw_seed
 from skal.utils._rollback import as_before_on_error
 from skal.utils._rows import is_column, num_rows
@@ -73,9 +74,10 @@ class ActiveLearner(
         protocol; this is the one option that looks at labels before they are bought.
     classes : array-like of shape (n_classes,) or None, default=None
         The label vocabulary, fixed. None: the labels seen, which may grow.
-    stopping : callable or None, default=None
-        Called with the :class:`~skal.base.PoolView` of the rows not yet bought
-        after every fit while a budget is spent; true ends the rounds.
+    stopping : StoppingCriterion, callable or None, default=None
+        Ends the rounds before the budget is spent. A criterion of
+        :mod:`skal.stopping` is told of every round and obeyed. A callable is given
+        the :class:`~skal.base.PoolView` of the rows not yet bought, after every fit.
     keep_estimators : bool, default=False
         Keep the model of every round in `estimators_`; needed by `staged_predict`.
     verbose : int, default=0
@@ -107,7 +109,10 @@ class ActiveLearner(
         One per round while a budget is spent: "round", "rows" (positions bought), their
         running total "n_labeled", "n_subpool" (rows the strategy saw; None without a
         filter) and "seconds" by kind of work ("encode", "filter", "look", "select",
-        "fit").
+        "fit", "stop").
+    stopping_ : StoppingCriterion, callable or None
+        What said whether to stop while a budget was spent; of a criterion a clone, with
+        its history.
     n_rounds_ : int
         Queries made while a budget was spent.
     termination_condition_ : {"budget", "pool", "stopping"}
@@ -121,6 +126,7 @@ class ActiveLearner(
     --------
     skal.strategies : What decides which rows.
     skal.filters : What decides which rows the strategy sees.
+    skal.stopping : When to stop.
 
     Notes
     -----
@@ -162,7 +168,7 @@ class ActiveLearner(
             None,
         ],
         "classes": ["array-like", None],
-        "stopping": [callable, None],
+        "stopping": [StoppingCriterion, callable, None],
         "keep_estimators": ["boolean"],
         "verbose": ["verbose"],
         "random_state": ["random_state"],

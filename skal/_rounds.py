@@ -4,11 +4,13 @@
 """`fit` with a budget: rounds of asking an oracle that has all the labels."""
 
 import numpy as np
+from sklearn.base import clone
 from tqdm.auto import tqdm
 
 from skal._labeled_set import LabeledSet
 from skal._round_estimator import fit_round
 from skal._strategy import check_readable, query_view, read_once_fitted
+from skal.stopping import StoppingCriterion
 from skal.strategies import RandomSampling
 from skal.utils._random import stream
 from skal.utils._rows import num_rows, take_rows
@@ -22,6 +24,7 @@ def run_rounds(learner, X, y, ids, params):
     read before it is bought (but by ``initial={class: count}``).
     """
     still_open = np.ones(len(y), dtype=bool)
+    learner.stopping_ = _prepared_stopping(learner, X)
     rows, log = first_rows(learner, X, y)
     learner.rounds_ = []
     with tqdm(total=learner.budget, desc="labels", disable=not learner.verbose) as bar:
@@ -34,10 +37,14 @@ def run_rounds(learner, X, y, ids, params):
             if over or _reads_its_model(learner):
                 with log.timed("fit"):
                     fit_round(learner, X, left)
+            view = learner._view(X, left)
+            stops = _stops(learner, view, ~still_open, log, over)
+            if stops and learner._stale:  # nothing has read the model so far
+                with log.timed("fit"):
+                    fit_round(learner, X, left)
+            learner.termination_condition_ = over or ("stopping" if stops else None)
             learner.rounds_.append(_entry(learner, rows, log))
             bar.update(len(rows))
-            view = learner._view(X, left)
-            learner.termination_condition_ = over or _why_stop(learner, view)
             if learner.termination_condition_ is not None:
                 break
             size = min(learner.n_queries, learner.budget - len(learner._labeled))
@@ -129,16 +136,33 @@ def _why_over(learner, n_left):
     return None if n_left else "pool"
 
 
-def _why_stop(learner, view):
-    stops = learner.stopping is not None and learner.stopping(view)
-    return "stopping" if stops else None
+def _prepared_stopping(learner, X):
+    """A clone of the criterion, checked; a callable as it is."""
+    stopping = learner.stopping
+    if not isinstance(stopping, StoppingCriterion):
+        return stopping
+    stopping._check_parameters()
+    stopping._check_readable(learner.estimator, X)
+    return clone(stopping)
+
+
+def _stops(learner, view, is_bought, log, over):
+    """Whether to stop after this round; a criterion is told of the last one too."""
+    stopping = learner.stopping_
+    if isinstance(stopping, StoppingCriterion):
+        with log.timed("stop"):
+            bought = set(np.flatnonzero(is_bought).tolist())
+            return stopping._follow(learner, view.pool, range(len(is_bought)), bought)
+    return not over and stopping is not None and stopping(view)
 
 
 def _reads_its_model(learner):
     """Whether anything looks at the model of a round that is not the last."""
+    stopping = learner.stopping_
+    is_criterion = isinstance(stopping, StoppingCriterion)
     return bool(
         read_once_fitted(learner._strategy())
-        or learner.stopping is not None
+        or (stopping.reads if is_criterion else stopping is not None)
         or learner.keep_estimators
         or getattr(learner.estimator, "warm_start", False)
     )

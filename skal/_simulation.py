@@ -21,6 +21,7 @@ from skal._simulation_data import check_data
 from skal._simulation_run import run_task
 from skal._simulation_store import ResultFolder, to_jsonl
 from skal._strategy import QueryStrategy
+from skal.stopping import Any, StoppingCriterion
 from skal.strategies import RandomSampling
 from skal.utils._sklearn import Interval, validate_parameter_constraints
 
@@ -39,6 +40,7 @@ _CONSTRAINTS = {
     "seeds": [Interval(Integral, 1, None, closed="left"), "array-like"],
     "scoring": [str, callable, list, tuple, dict, None],
     "oracle": [callable, None],
+    "stopping": [StoppingCriterion, dict, None],
     "folder": [str, os.PathLike, None],
     "n_jobs": [Integral, None],
     "verbose": ["verbose"],
@@ -55,6 +57,7 @@ def simulate(
     seeds=5,
     scoring=None,
     oracle=None,
+    stopping=None,
     folder=None,
     n_jobs=None,
     verbose=0,
@@ -101,6 +104,10 @@ def simulate(
         pool, its true labels and the seed of the run, and returns one label per row, or
         None for a row that is skipped. None answers with the true labels;
         :class:`NoisyOracle` errs and skips.
+    stopping : StoppingCriterion or dict of str to StoppingCriterion, default=None
+        Criteria of :mod:`skal.stopping` that are told of every round and end none, by
+        name; an unnamed one is called "stopping". :func:`~skal.stopping.obey` cuts the
+        table where one of them first advised to stop.
     folder : path-like or None, default=None
         Where each run is stored when it is finished. The same call with the same folder
         does only what is missing; learners, data sets and seeds may be added. None
@@ -126,6 +133,10 @@ def simulate(
             Rows that the strategy saw, nan where there is no filter.
         test_score : float
             The score; with several scorers ``test_<name>`` for each.
+        stop_<name> : bool
+            Whether the criterion of this name advised to stop after this round.
+        value_<name> : float
+            Its number in this round, that of its `history_`.
         fit_time, score_time, encode_time, filter_time, look_time, select_time : float
             Seconds of the refit, the scoring, and the parts of the query.
         subpool_counts : object
@@ -146,6 +157,7 @@ def simulate(
     See Also
     --------
     skal.metrics.learning_curve_auc : The area under a column of scores.
+    skal.stopping.obey : The table cut where a criterion advised to stop.
     skal.metrics.make_learning_curve_scorer : The same for a search over parameters.
 
     Notes
@@ -182,12 +194,14 @@ def simulate(
     learners = _check_learners(learners)
     datasets = _named(datasets, "datasets")
     datasets = {name: check_data(value, name) for name, value in datasets.items()}
+    stopping = _check_stopping(stopping, learners)
     protocol = {
         "n_rounds": n_rounds,
         "n_queries": n_queries,
         "initial": _initial_asker(learners, initial, n_queries),
         "scoring": scoring,
         "oracle": oracle,
+        **({} if stopping is None else {"stopping": stopping}),
     }
     seeds = _check_seeds(seeds)
     runs = [
@@ -225,10 +239,10 @@ def _result_folder(folder):
         yield ResultFolder(path)
 
 
-def _named(values, name):
+def _named(values, name, alone=None):
     """A dict of what is compared; one that is given alone is named after its kind."""
     if not isinstance(values, dict) or isinstance(values, Bunch):
-        return {name[:-1]: values}
+        return {alone or name[:-1]: values}
     if not values or not all(isinstance(key, str) for key in values):
         raise ValueError(
             f"{name} must be given under names that are str, at least one. Got "
@@ -247,6 +261,17 @@ def _check_learners(learners):
                 "ActiveLearner(classifier, strategy)."
             )
     return {name: clone(learner) for name, learner in learners.items()}
+
+
+def _check_stopping(stopping, learners):
+    """One criterion that asks all, each under its name; None for None."""
+    if stopping is None:
+        return None
+    watched = Any(list(_named(stopping, "stopping", "stopping").items()))
+    watched._check_parameters()
+    for learner in learners.values():
+        watched._check_readable(learner.estimator, None)
+    return clone(watched)
 
 
 def _initial_asker(learners, initial, n_queries):
@@ -295,7 +320,8 @@ def _table(lines):
 
 def _column(name, values):
     if name not in _LISTS:
-        return np.array(values, dtype=np.float64 if name == "n_subpool" else None)
+        with_nan = name == "n_subpool" or name.startswith("value_")
+        return np.array(values, dtype=np.float64 if with_nan else None)
     column = np.empty(len(values), dtype=object)
     column[:] = [np.array(numbers, dtype=np.int64) for numbers in values]
     return column

@@ -73,7 +73,9 @@ def one_thread():
             torch.set_num_threads(n_threads)
 
 
-def rounds(learner, data, seed, *, n_rounds, n_queries, initial, scoring, oracle):
+def rounds(
+    learner, data, seed, *, n_rounds, n_queries, initial, scoring, oracle, stopping=None
+):
     """Yield what is noted of each round, beginning with that of the initial rows.
 
     Parameters
@@ -87,6 +89,8 @@ def rounds(learner, data, seed, *, n_rounds, n_queries, initial, scoring, oracle
         Asks for the initial rows.
     scoring, oracle
         As in :func:`~skal.simulate`.
+    stopping : Any or None
+        Asks all criteria; each has a name.
     """
     X, y, X_test, y_test = data
     labels = np.concatenate([y, y_test])
@@ -96,6 +100,7 @@ def rounds(learner, data, seed, *, n_rounds, n_queries, initial, scoring, oracle
     ids = range(len(y))
     codes = np.unique(labels, return_inverse=True)[1]
     is_open = np.ones(len(y), dtype=bool)
+    stopping = None if stopping is None else clone(stopping)
     rows, log = _initial_rows(initial, X, y, seed)
     for round_ in range(n_rounds + 1):
         if round_:
@@ -115,8 +120,9 @@ def rounds(learner, data, seed, *, n_rounds, n_queries, initial, scoring, oracle
         _check_labeled(learner)
         with log.timed("score"):
             scores = _scores(scorer(learner, X_test, y_test))
+        advice = _advice(stopping, learner, X, ids)
         seen = _class_counts(codes, log.subpool)
-        yield _line(learner, round_, rows, scores, log, seen)
+        yield _line(learner, round_, rows, scores | advice, log, seen)
 
 
 def _prepared(learner, labels, seed):
@@ -156,6 +162,19 @@ def _scores(scores):
     if not isinstance(scores, dict):
         return {"test_score": float(scores)}
     return {f"test_{name}": float(value) for name, value in scores.items()}
+
+
+def _advice(stopping, learner, X, ids):
+    """{column: value} of what each criterion says of the round; None stands for nan."""
+    if stopping is None:
+        return {}
+    stopping.update(learner, X, ids=ids)
+    columns = {}
+    for (name, _), criterion in zip(stopping.criteria, stopping.criteria_, strict=True):
+        value = criterion.history_[-1]
+        columns[f"stop_{name}"] = criterion.advice_[-1]
+        columns[f"value_{name}"] = None if np.isnan(value) else value
+    return columns
 
 
 def _class_counts(codes, rows):

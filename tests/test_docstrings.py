@@ -15,6 +15,16 @@ from sklearn.linear_model import LogisticRegression
 import skal
 from skal import ActiveLearner, Committee, PseudoLabelClassifier, QueryPipeline
 from skal.filters import SEALS, UPS, AnchorAL, KMeansSub, RandSub
+from skal.stopping import (
+    Budget,
+    ClassificationChange,
+    DeltaF,
+    KappaAverage,
+    OverallUncertainty,
+    Patience,
+    Plateau,
+    SelectedAccuracy,
+)
 from skal.strategies import (
     ALPS,
     BADGE,
@@ -62,7 +72,7 @@ from skal.text import (
 )
 
 PACKAGES = ["base", "datasets", "filters", "functional", "metrics", "strategies"]
-PACKAGES += ["text", "utils", "utils.estimator_checks"]
+PACKAGES += ["stopping", "text", "utils", "utils.estimator_checks"]
 
 # numpydoc's codes for: no docstring, no summary or one that runs on, a parameter that
 # is undocumented, unknown, out of order or without description, the same of returns.
@@ -208,6 +218,27 @@ def test_attributes_of_the_learner():
     learner = ActiveLearner(LogisticRegression(), budget=20, keep_estimators=True)
     learner.fit(X, Y)
     assert documented(learner) - OF_FRAMES == fitted_attributes(learner)
+
+
+@pytest.mark.parametrize(
+    "criterion",
+    [
+        KappaAverage(),
+        DeltaF(),
+        ClassificationChange(),
+        OverallUncertainty(),
+        SelectedAccuracy(),
+        Budget(10),
+        Plateau(Budget(10)),
+        Patience(Budget(10)),
+        DeltaF() & Budget(10),
+        DeltaF() | Budget(10),
+    ],
+    ids=lambda criterion: type(criterion).__name__,
+)
+def test_attributes_of_criteria(criterion):
+    criterion.update(ActiveLearner(LogisticRegression()).fit(X, Y), X)
+    assert documented(criterion) == fitted_attributes(criterion)
 
 
 def test_attributes_of_the_dense_classifier():

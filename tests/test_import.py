@@ -15,7 +15,7 @@ import skal
 HEAVY = {"torch", "transformers", "faiss", "skorch", "matplotlib"}
 
 PACKAGES = ["base", "datasets", "exceptions", "filters", "functional", "metrics"]
-PACKAGES += ["strategies", "text", "utils", "utils.estimator_checks"]
+PACKAGES += ["stopping", "strategies", "text", "utils", "utils.estimator_checks"]
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,7 @@ PACKAGES += ["strategies", "text", "utils", "utils.estimator_checks"]
     [
         "import skal",
         "import skal.strategies, skal.filters, skal.functional, skal.metrics",
+        "import skal.stopping",
         "from skal import ActiveLearner, QueryPipeline, make_query_pipeline",
         "import skal.datasets, skal.utils, skal.utils.estimator_checks",
         "from skal import CEAL, Committee, PseudoLabelClassifier",

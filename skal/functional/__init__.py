@@ -11,6 +11,12 @@ from skal.functional._adversarial import (
     logit_entropy,
     vae_loss,
 )
+from skal.functional._agreement import (
+    cohen_kappa,
+    overall_uncertainty,
+    predicted_f_change,
+    prediction_change,
+)
 from skal.functional._anchors import anchor_subpool, spread_anchors
 from skal.functional._batch_bald import batch_bald
 from skal.functional._clustering import k_means, top_per_cluster
@@ -66,6 +72,7 @@ __all__ = [
     "badge",
     "bald",
     "batch_bald",
+    "cohen_kappa",
     "confident_region_rows",
     "confident_rows",
     "consensus_entropy",
@@ -95,7 +102,10 @@ __all__ = [
     "mean_std",
     "minibatch_weights",
     "nearest_to_centers",
+    "overall_uncertainty",
     "perturbed_scores",
+    "predicted_f_change",
+    "prediction_change",
     "pseudo_errors",
     "random_rows",
     "region_rows",
