@@ -8,7 +8,8 @@ import numpy as np
 
 from skal.utils._arrays import check_vectors
 from skal.utils._index import NeighborIndex
-from skal.utils._rows import to_list
+from skal.utils._rows import is_sliced, missing_texts, num_rows, to_list
+from skal.utils._slices import is_large, read_slices
 
 # Vectors of one row, encoded twice in other company, are closer than this; those of two
 # rows that differ are not.
@@ -29,7 +30,7 @@ class EncodedPool:
 
     def __init__(self, pool, encoder, fitted):
         self.encoder, self.fitted = encoder, fitted
-        vectors = pool if fitted is None else fitted.transform(pool)
+        vectors = pool if fitted is None else _encode(fitted, pool)
         self.vectors = check_vectors(vectors, "The indexed vectors")
         self._indexes, self._encoded, self._near = {}, {}, {}
 
@@ -65,6 +66,20 @@ class EncodedPool:
             counts[similarity[:, 0] < _ITSELF, k:] = False
             self._near[key] = np.unique(neighbors[counts])
         return self._near[key]
+
+
+def _encode(fitted, pool):
+    """The vectors of a pool; of one whose texts are not at hand, slice by slice."""
+    if not (is_sliced(pool) or (is_large(pool) and missing_texts(pool) is not None)):
+        return fitted.transform(pool)
+    name, vectors, start = "The indexed vectors", None, 0
+    for part in read_slices(pool):
+        found = check_vectors(fitted.transform(part), f"{name} from row {start} on")
+        if vectors is None:
+            vectors = np.empty((num_rows(pool), found.shape[1]), dtype=np.float32)
+        vectors[start : start + len(part)] = found
+        start += len(part)
+    return vectors
 
 
 def hash_rows(rows):
