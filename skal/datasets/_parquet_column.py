@@ -140,9 +140,9 @@ class ParquetColumn(_slices.RowsInSlices):
         """Lists of the rows wanted, one for each batch that is decoded."""
         for number, shard in enumerate(self._shards):
             first = self._firsts[number]
-            groups, wanted = np.arange(len(shard.groups)), None
+            groups, wanted = np.flatnonzero(shard.groups), None
             if rows is not None:
-                starts = self._starts[first : first + len(groups) + 1]
+                starts = self._starts[first : first + len(shard.groups) + 1]
                 here = rows[slice(*np.searchsorted(rows, starts[[0, -1]]))]
                 of_row = np.searchsorted(starts, here, side="right") - 1
                 groups, place = np.unique(of_row, return_inverse=True)
@@ -246,12 +246,14 @@ def _is_shard(path):
 def _reading(path):
     """The file, opened; what is wrong with it is said with its path."""
     parquet = import_parquet()
+    import pyarrow
+
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
     try:
         with parquet.ParquetFile(path, buffer_size=_BUFFER) as file:
             yield file
-    except (OSError, parquet.lib.ArrowException) as error:
+    except (OSError, pyarrow.ArrowException) as error:
         raise ValueError(
             f"{path} cannot be read as a Parquet file; write it again or leave it out: "
             f"{error}"

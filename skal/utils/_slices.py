@@ -61,7 +61,8 @@ def _parts(X, rows):
             yield X.iloc[start : start + ROWS_AT_ONCE]
         else:
             part = X[start : start + ROWS_AT_ONCE]
-            yield np.asarray(part) if isinstance(X, np.ndarray) else part
+            # A copy: a view of a memory-mapped array is one itself.
+            yield np.array(part) if isinstance(X, np.ndarray) else part
 
 
 def _check_all_texts(part, start, rows, name):
