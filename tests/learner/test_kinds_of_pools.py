@@ -13,17 +13,23 @@ import pyarrow as pa
 import pytest
 from pyarrow import ipc
 from pyarrow.parquet import write_table
+from sklearn.base import clone
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from skal import ActiveLearner, TransformerClassifier, make_query_pipeline
+from skal import (
+    ActiveLearner,
+    PseudoLabelClassifier,
+    TransformerClassifier,
+    make_query_pipeline,
+)
 from skal.datasets import ParquetColumn
 from skal.filters import SEALS, AnchorAL, RandSub
-from skal.strategies import CoreSet, Entropy
-from skal.text import DenseClassifier
+from skal.strategies import ALPS, CoreSet, Entropy, LabelDispersion
+from skal.text import DenseClassifier, PoolRecorder
 from skal.utils import _slices
 from skal.utils._rows import take_rows
 
@@ -258,6 +264,48 @@ def test_ids_in_every_kind(toy_texts, tmp_path, kind, names):
     again = KINDS[kind]([*names[:79], names[3]], tmp_path)
     with pytest.raises(ValueError, match=f"{names[3]!r} more than once"):
         learner.query(X, ids=again)
+
+
+# What else reads the pool: before any label, and in training.
+
+
+@pytest.mark.parametrize("kind", ["Parquet", "datasets", "Arrow", "polars"])
+def test_surprisal_in_slices(toy_texts, pool, transformer, kind, monkeypatch):
+    monkeypatch.setattr(_slices, "ROWS_AT_ONCE", 30)
+    learner = learn(ALPS(), clone(transformer))
+    expected = learner.query(toy_texts[0], exclude=range(40)).tolist()
+    assert learner.query(pool(kind), exclude=range(40)).tolist() == expected
+    assert learner.query(pool(kind)).shape == (5,)
+
+
+@pytest.mark.parametrize("kind", ["Parquet", "datasets", "Arrow chunks"])
+@pytest.mark.usefixtures("at_once")
+def test_training_that_reads_the_pool(toy_texts, pool, kind):
+    X, y = toy_texts
+    words = make_pipeline(TfidfVectorizer(), LogisticRegression())
+    pseudo = PseudoLabelClassifier(words, threshold=0.65, random_state=0)
+    found = []
+    for texts in (X, pool(kind)):
+        learner = learn(Entropy(), pseudo)
+        options = {"X_pool": texts, "pool_ids": range(80)}
+        learner.fit(X[:12], y[:12], ids=range(12), **options)
+        rows = learner.query(texts, ids=range(80))
+        found.append((learner.estimator_.pseudo_labels_.tolist(), rows.tolist()))
+    assert len(found[0][0]) > 0
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("max_rows", [None, 30])
+def test_a_recorder_of_some_rows(toy_texts, pool, monkeypatch, max_rows):
+    monkeypatch.setattr(_slices, "ROWS_AT_ONCE", 16)
+    X, y = toy_texts
+    tiny = TransformerClassifier("skal-tiny", max_epochs=2, max_length=8, min_steps=2)
+    recorder = PoolRecorder(tiny, max_rows=max_rows, random_state=0)
+    found = []
+    for texts in (X, pool("Parquet")):
+        learner = learn(LabelDispersion(), recorder)
+        found.append(learner.fit(X[:9], y[:9], X_pool=texts).query(texts).tolist())
+    assert found[0] == found[1]
 
 
 # Vectors.
