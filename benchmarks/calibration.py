@@ -16,7 +16,6 @@ Runs that FOLDER has already are not made again.
 
 import argparse
 import json
-import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -75,9 +74,7 @@ def run(name, seed, data, args):
         args.model, lr=5e-4, max_epochs=args.epochs, max_length=64, device="cpu"
     )
     provider = PROVIDERS[name](classifier, seed)
-    start = time.perf_counter()
     provider.fit(data.data[: args.labelled], data.target[: args.labelled])
-    seconds = time.perf_counter() - start
     samples = provider.sample_proba(data.data_test, n_samples=N_SAMPLES)
     proba = samples.mean(axis=0)
     if name not in BY_SAMPLES:
@@ -93,7 +90,6 @@ def run(name, seed, data, args):
         "calibration error": expected_calibration_error(proba, codes),
         "BALD": bald(samples).mean(),
         "rho of BALD and error": spearmanr(bald(samples), wrong).statistic,
-        "fit seconds": seconds,
     }
 
 

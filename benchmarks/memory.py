@@ -6,7 +6,7 @@
     python benchmarks/memory.py [--strategies NAME ...] [--out FOLDER]
 
 A pool of 100,000 texts, 77 classes, embeddings of 384 dimensions, 10 samples, 200
-labelled rows, a batch of 100 (BatchBALD: of 10). All that a strategy reads, class
+labelled rows, a batch of 100 (BatchBALD: of 4). All that a strategy reads, class
 probabilities and samples in double precision, vectors in single, lies in memory before,
 in a classifier that hands it out without a copy. So what is measured is the strategy's
 own: the peak of the process while the batch is picked, less what it held before. Every
@@ -62,7 +62,7 @@ GIVEN = {
 }
 # With the information of 10 samples used up, all rows are looked at for each pick more:
 # a matter of time, not of memory, which is largest from the fourth pick on.
-FEWER_PICKS = {"BatchBALD": 10}
+FEWER_PICKS = {"BatchBALD": 4}
 # Freed memory goes back at once: what the C library keeps would count as held before.
 AT_ONCE = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
 

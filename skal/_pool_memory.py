@@ -16,11 +16,11 @@ from skal.utils._rows import num_rows, take_rows
 from skal.utils._slices import RowsInSlices, part_of, through_slices
 
 _N_SAMPLED_ROWS = 64
-_N_ENCODERS = _N_SURPRISALS = 4
+_N_ENCODERS = _N_SURPRISALS = _N_REMEMBERED = 4
 
 
 class PoolMemory:
-    """What was computed once for a pool: tokens, surprisal, vectors and their index.
+    """What was computed once for a pool: tokens, surprisal, scores, vectors, indexes.
 
     Holds the pool object itself and is never pickled. A change made to that object is
     noticed by its length, its dtype and a fixed sample of 64 rows (a change to other
@@ -73,11 +73,21 @@ class PoolMemory:
 
         return self._surprisals[key][1].read(rows, compute)
 
+    def remember(self, pool, key, compute):
+        """What `compute` gives for a key, computed once; the latest four are kept."""
+        self._hold(pool)
+        if key not in self._remembered:
+            found = compute()
+            if len(self._remembered) == _N_REMEMBERED:
+                del self._remembered[next(iter(self._remembered))]
+            self._remembered[key] = found
+        return self._remembered[key]
+
     def _hold(self, pool):
         mark = _fingerprint(pool)
         if pool is not self.pool:
             self.pool, self._mark, self._entries = pool, mark, {}
-            self._tokenized, self._surprisals = None, {}
+            self._tokenized, self._surprisals, self._remembered = None, {}, {}
         elif mark != self._mark:
             raise PoolChangedError(
                 "A pool must not be changed in place once it has been looked at: its "

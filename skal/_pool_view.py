@@ -12,6 +12,7 @@ import numpy as np
 
 from skal._pool_memory import PoolMemory
 from skal.exceptions import MissingCapabilityError, NotQueryableError
+from skal.utils._arrays import in_single_precision
 from skal.utils._capabilities import (
     CAPABILITIES,
     compute_outputs,
@@ -324,7 +325,7 @@ class PoolView(_Look):
         view._parent = (self, rows)
         return view
 
-    def seen_by(self, estimator, reads):
+    def seen_by(self, estimator, reads, whole=False):
         """Show the same rows, and the same labelled rows, to another classifier.
 
         Parameters
@@ -333,6 +334,8 @@ class PoolView(_Look):
             Takes the place of the view's own.
         reads : Reads
             What will be read of it.
+        whole : bool, default=False
+            Show all rows of the pool object instead.
 
         Returns
         -------
@@ -342,7 +345,7 @@ class PoolView(_Look):
         labeled, classes = self.labeled, self.classes
         view = PoolView(
             self.pool,
-            self.rows,
+            None if whole else self.rows,
             estimator=estimator,
             classes=estimator.classes_ if classes is None else classes,
             labeled=(labeled.X, labeled.y, labeled.rounds),
@@ -452,8 +455,8 @@ class PoolView(_Look):
             Clamped to the number of rows.
         encoder : "auto" or transformer, default="auto"
             As in :class:`~skal.filters.AnchorAL`.
-        index : {"auto", "exact", "hnsw", "ivf"}, default="auto"
-            As in :class:`~skal.utils.NeighborIndex`.
+        index : {"auto", "exact", "hnsw", "ivf", "ivf_pq"} or Path, default="auto"
+            As in :class:`~skal.filters.AnchorAL`.
 
         Returns
         -------
@@ -483,8 +486,8 @@ class PoolView(_Look):
             itself takes no place among its neighbours.
         encoder : "auto" or transformer, default="auto"
             As in :class:`~skal.filters.AnchorAL`.
-        index : {"auto", "exact", "hnsw", "ivf"}, default="auto"
-            As in :class:`~skal.utils.NeighborIndex`.
+        index : {"auto", "exact", "hnsw", "ivf", "ivf_pq"} or Path, default="auto"
+            As in :class:`~skal.filters.AnchorAL`.
 
         Returns
         -------
@@ -511,10 +514,39 @@ class PoolView(_Look):
         Returns
         -------
         vectors : ndarray of shape (n, d), dtype float32
-            Not normalised here.
+            Not normalised here. In memory, also where the pool is not, unless it is
+            memory-mapped in single precision.
         """
-        vectors = self._encoded(encoder).vectors
-        return vectors if self.rows is None else vectors[self.rows]
+        encoded = self._encoded(encoder)
+        with self.log.timed("encode"):
+            vectors = encoded.vectors
+        return in_single_precision(vectors if self.rows is None else vectors[self.rows])
+
+    def cluster(self, n_clusters, encoder="auto", random_state=None):
+        """Find the clusters of the frozen encoder's vectors, at unit length.
+
+        The whole pool object is clustered by k-means, once for all queries and filters
+        with the same seed.
+
+        Parameters
+        ----------
+        n_clusters : int
+            Most clusters to make.
+        encoder : "auto" or transformer, default="auto"
+            As in :class:`~skal.filters.AnchorAL`.
+        random_state : int, RandomState instance or None, default=None
+            None takes the learner's seed. The round does not matter.
+
+        Returns
+        -------
+        clusters : ndarray of shape (n,), dtype int64
+            From 0; of a cluster that the view shows no row of, the number is missing.
+        """
+        seed = self.seed if random_state is None else peek_seed(random_state)
+        encoded = self._encoded(encoder)
+        with self.log.timed("encode"):
+            clusters = encoded.clusters(n_clusters, seed)
+        return clusters if self.rows is None else clusters[self.rows]
 
     def encode_labeled(self, encoder="auto"):
         """Encode the labelled rows with the frozen encoder, each round's together.
@@ -532,11 +564,12 @@ class PoolView(_Look):
         key = ("encoding", id(encoder))
         if key not in self.labeled._found:
             encoded = self._encoded(encoder)
-            shape = len(self.labeled), encoded.vectors.shape[1]
-            vectors = np.empty(shape, dtype=np.float32)
             with self.log.timed("encode"):
-                for rows, X in self.labeled.by_round():
-                    vectors[rows] = encoded.encode(X)
+                rounds = [(at, encoded.encode(X)) for at, X in self.labeled.by_round()]
+                width = (rounds[0][1] if rounds else encoded.vectors).shape[1]
+                vectors = np.empty((len(self.labeled), width), dtype=np.float32)
+                for rows, found in rounds:
+                    vectors[rows] = found
             self.labeled._found[key] = vectors
         return self.labeled._found[key]
 

@@ -11,12 +11,14 @@ from sklearn.exceptions import NotFittedError
 __all__ = [
     "CacheWarning",
     "FrozenEstimatorWarning",
+    "IndexFilesError",
     "MissingCapabilityError",
     "ModelNotFoundError",
     "NoPseudoLabelsWarning",
     "NotQueryableError",
     "PoolChangedError",
     "PoolExhaustedWarning",
+    "PoolMismatchError",
     "SingleClassWarning",
     "TruncationWarning",
 ]
@@ -36,6 +38,14 @@ class NotQueryableError(NotFittedError):
 
 class PoolChangedError(ValueError):
     """A pool object that was changed in place after it had been indexed."""
+
+
+class PoolMismatchError(ValueError):
+    """A saved index, and vectors of another pool."""
+
+
+class IndexFilesError(ValueError, OSError):
+    """A saved index of which a file is damaged, cut short or of another version."""
 
 
 class PoolExhaustedWarning(UserWarning):

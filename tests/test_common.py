@@ -20,7 +20,7 @@ from skal import (
     QueryPipeline,
     TransformerClassifier,
 )
-from skal.filters import SEALS, AnchorAL, RandSub
+from skal.filters import SEALS, UPS, AnchorAL, KMeansSub, RandSub
 from skal.strategies import (
     ALPS,
     BADGE,
@@ -240,6 +240,10 @@ class VariationRatioOfCommittee(FitsItsCommittee, VariationRatio):
     """The variation ratio with a classifier of its own."""
 
 
+class UPSOfLogisticRegression(FitsItsClassifier, UPS):
+    """UPS with a classifier of its own."""
+
+
 class SEALSOfLogisticRegression(FitsItsClassifier, SEALS):
     """SEALS with a classifier of its own."""
 
@@ -307,6 +311,9 @@ ESTIMATORS = [
     PowerSampling(RandomSampling(random_state=0), random_state=0),
     ClassBalancedOfLogisticRegression(),
     RandSub(RandomSampling(random_state=0), max_subpool=5, random_state=0),
+    KMeansSub(RandomSampling(random_state=0), n_clusters=3, random_state=0),
+    UPSOfLogisticRegression(RandomSampling(random_state=0), random_state=0),
+    UPS(RandomSampling(random_state=0), scorer=LogisticRegression(), random_state=0),
     QueryPipeline(
         [
             ("sub", RandSub(random_state=0)),
@@ -369,6 +376,14 @@ STRATEGIES = [
     SEALS(n_neighbors=1, index="ivf"),
     RandSub(SEALS(Entropy(), n_neighbors=3), max_subpool=50, random_state=0),
     SEALS(RandSub(Entropy(), max_subpool=20, random_state=0)),
+    UPS(random_state=0),
+    UPS(Entropy(), gamma=0.3, temperature=0.2, every=1, random_state=0),
+    UPS(scorer=LogisticRegression(), uncertainty="margin", random_state=0),
+    RandSub(UPS(random_state=0), max_subpool=50, random_state=0),
+    ViaProxy(UPS(gamma=0.5, random_state=0), LogisticRegression()),
+    KMeansSub(random_state=0),
+    KMeansSub(Margin(), n_clusters=4, n_per_cluster=3, random_state=0),
+    UPS(KMeansSub(n_clusters=5, random_state=0), gamma=0.5, random_state=0),
     QueryPipeline(
         [("seals", SEALS(n_neighbors=3)), ("none", "passthrough"), ("pick", Entropy())]
     ),

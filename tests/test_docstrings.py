@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 import skal
 from skal import ActiveLearner, Committee, PseudoLabelClassifier, QueryPipeline
-from skal.filters import SEALS, AnchorAL, RandSub
+from skal.filters import SEALS, UPS, AnchorAL, KMeansSub, RandSub
 from skal.strategies import (
     ALPS,
     BADGE,
@@ -123,6 +123,8 @@ OF_FRAMES = {"feature_names_in_"}
         RandSub(),
         AnchorAL(),
         SEALS(),
+        UPS(),
+        KMeansSub(),
         QueryPipeline([("s", Entropy())]),
         REAL(),
         CoreSet(),

@@ -4,7 +4,9 @@
 """Pool filters: which rows the strategy gets to see."""
 
 from skal.filters._anchoral import AnchorAL
+from skal.filters._k_means import KMeansSub
 from skal.filters._random import RandSub
 from skal.filters._seals import SEALS
+from skal.filters._ups import UPS
 
-__all__ = ["SEALS", "AnchorAL", "RandSub"]
+__all__ = ["SEALS", "UPS", "AnchorAL", "KMeansSub", "RandSub"]

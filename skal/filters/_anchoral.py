@@ -4,6 +4,7 @@
 """AnchorAL: the neighbours of some labelled rows of each class."""
 
 from numbers import Integral
+from os import PathLike
 
 import numpy as np
 
@@ -49,9 +50,11 @@ class AnchorAL(PoolFilter):
         vectors are taken as they are; for anything else the classifier's own checkpoint
         before fine-tuning. A transformer is cloned and fitted on the pool once; one
         that is fitted already goes inside a :class:`~sklearn.frozen.FrozenEstimator`.
-    index : {"auto", "exact", "hnsw", "ivf"}, default="auto"
+    index : {"auto", "exact", "hnsw", "ivf", "ivf_pq"} or Path, default="auto"
         How the neighbours are searched for; see :class:`~skal.utils.NeighborIndex`.
-        "auto": exactly, in pools of up to a million rows.
+        "auto": exactly, in pools of up to a million rows. A :class:`pathlib.Path` is
+        the folder of a saved index, of the vectors that the encoder gives the pool,
+        which is then neither encoded nor indexed again.
     random_state : int, RandomState instance or None, default=None
         None takes the learner's seed. Every round draws anew either way.
 
@@ -82,6 +85,13 @@ class AnchorAL(PoolFilter):
     The first query encodes the whole pool and keeps the vectors with the pool object;
     each later one encodes the newly labelled rows and costs O(A C n d) time for the
     exact search (A anchors, C classes, n rows, d dimensions) and O(32768 d) memory.
+
+    *Ten million rows.* Pass vectors as a memory-mapped array: they stay on disk. The
+    index of "auto" is then built by the first query, in some minutes; save one with
+    ``NeighborIndex(vectors).save(folder)``, and ``index=Path(folder)`` spares every
+    later process that. It serves a pool of texts, too, of which `encoder` gives these
+    vectors. Leave rows out by `exclude` rather than by `ids`, which are looked at one
+    by one.
 
     Where this differs from the authors' code (the paper's text is followed):
 
@@ -126,7 +136,7 @@ class AnchorAL(PoolFilter):
         "max_subpool": [Interval(Integral, 1, None, closed="left")],
         "max_search_size": [Interval(Integral, 1, None, closed="left"), None],
         "encoder": [StrOptions({"auto"}), HasMethods(["fit", "transform"])],
-        "index": [StrOptions(set(KINDS))],
+        "index": [StrOptions(set(KINDS)), PathLike],
         "random_state": ["random_state"],
     }
 

@@ -40,7 +40,9 @@ class RandSub(PoolFilter):
     See Also
     --------
     AnchorAL : The neighbours of some labelled rows of each class.
+    KMeansSub : Some rows of each cluster of the pool.
     SEALS : The neighbours of all labelled rows.
+    UPS : The rows that an earlier round was unsure of, and some others.
 
     Notes
     -----

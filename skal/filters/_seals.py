@@ -4,6 +4,7 @@
 """SEALS: the neighbours of all labelled rows."""
 
 from numbers import Integral
+from os import PathLike
 
 import numpy as np
 
@@ -30,9 +31,11 @@ class SEALS(PoolFilter):
         vectors are taken as they are; for anything else the classifier's own checkpoint
         before fine-tuning. A transformer is cloned and fitted on the pool once; one
         that is fitted already goes inside a :class:`~sklearn.frozen.FrozenEstimator`.
-    index : {"auto", "exact", "hnsw", "ivf"}, default="auto"
+    index : {"auto", "exact", "hnsw", "ivf", "ivf_pq"} or Path, default="auto"
         How the neighbours are searched for; see :class:`~skal.utils.NeighborIndex`.
-        "auto": exactly, in pools of up to a million rows.
+        "auto": exactly, in pools of up to a million rows. A :class:`pathlib.Path` is
+        the folder of a saved index, of the vectors that the encoder gives the pool,
+        which is then neither encoded nor indexed again.
 
     Attributes
     ----------
@@ -108,7 +111,7 @@ class SEALS(PoolFilter):
         "strategy": [QueryStrategy, None],
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "encoder": [StrOptions({"auto"}), HasMethods(["fit", "transform"])],
-        "index": [StrOptions(set(KINDS))],
+        "index": [StrOptions(set(KINDS)), PathLike],
     }
 
     def __init__(self, strategy=None, *, n_neighbors=100, encoder="auto", index="auto"):

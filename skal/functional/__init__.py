@@ -47,6 +47,7 @@ from skal.functional._sampling import random_rows
 from skal.functional._schedules import cyclic_cosine
 from skal.functional._shares import allocate_evenly, allocate_shares
 from skal.functional._stochastic import perturbed_scores
+from skal.functional._subsampling import subsampled_rows, subsampling_proba
 from skal.functional._surprisal import surprisal_embedding
 from skal.functional._uncertainty import entropy, least_confidence, margin
 from skal.functional._variational import (
@@ -101,6 +102,8 @@ __all__ = [
     "region_scores",
     "scale_mixture_log_density",
     "spread_anchors",
+    "subsampled_rows",
+    "subsampling_proba",
     "surprisal_embedding",
     "top_per_cluster",
     "top_rows",

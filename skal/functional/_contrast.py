@@ -175,7 +175,7 @@ def _nearest_labeled(points, labeled, k):
     """
     if k == len(labeled):
         return np.broadcast_to(np.arange(k), (len(points), k))
-    similarity = points.vectors @ labeled.unit.T
+    similarity = points.read() @ labeled.unit.T
     similarity *= points.inverse[:, None]
     cut = len(labeled) - k
     order = np.argpartition(similarity, cut, axis=1)

@@ -317,7 +317,7 @@ class _Similarity:
     def __init__(self, points, candidates):
         self.points = points
         distinct, self.number = np.unique(
-            points.vectors[candidates], axis=0, return_inverse=True
+            points.read(candidates), axis=0, return_inverse=True
         )
         self.number = self.number.ravel()
         self.queries = Directions.of(distinct).unit
@@ -351,7 +351,7 @@ class _Similarity:
         return self.table[numbers, rows]
 
     def _products(self, numbers, rows):
-        products = self.queries[numbers] @ self.points.vectors[rows].T
+        products = self.queries[numbers] @ self.points.read(rows).T
         products *= self.points.inverse[rows]
         return products
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from skal.utils._rows import (
     is_frame,
+    is_mapped,
     is_sparse_matrix,
     looks_like_vectors,
     num_rows,
@@ -25,6 +26,38 @@ def check_vectors(X, name="X"):
     ValueError
         If X is not two-dimensional, or a number is NaN or infinite (row named).
     """
+    _check_dense(X, name)
+    vectors = in_single_precision(X)
+    _check_two_dimensional(vectors, name)
+    check_finite(vectors, name)
+    return vectors
+
+
+def check_stored_vectors(X, name="X"):
+    """X as :func:`check_vectors` gives it; a memory-mapped array as it is.
+
+    Of a memory-mapped array no number is read: those who read it, in parts, see to it
+    that all are finite.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`check_vectors` does.
+    """
+    if not is_mapped(X):
+        return check_vectors(X, name)
+    _check_two_dimensional(X, name)
+    _check_dense(X, name)
+    return X
+
+
+def in_single_precision(X):
+    """X as a C-contiguous float32 array, not copied if it is one."""
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(X, dtype=np.float32)
+
+
+def _check_dense(X, name):
     if is_sparse_matrix(X):
         raise TypeError(
             f"{name} must be dense vectors. Got a sparse matrix of shape {X.shape}; "
@@ -36,20 +69,22 @@ def check_vectors(X, name="X"):
             f"{name} must be dense numeric vectors of shape (n_rows, n_features). Got "
             f"{type(X).__name__} of {_row_kind(X)}."
         )
-    with np.errstate(over="ignore"):
-        vectors = np.ascontiguousarray(X, dtype=np.float32)
-    if vectors.ndim != 2:
-        raise ValueError(
-            f"{name} must have shape (n_rows, n_features). Got {vectors.shape}."
-        )
-    check_finite(vectors, name)
-    return vectors
+
+
+def _check_two_dimensional(X, name):
+    if X.ndim != 2:
+        raise ValueError(f"{name} must have shape (n_rows, n_features). Got {X.shape}.")
 
 
 def check_finite(vectors, name):
     """Refuse NaN and infinite numbers, naming the row."""
     with np.errstate(invalid="ignore", over="ignore"):
-        finite = np.isfinite(vectors.sum(axis=1, dtype=np.float64))
+        check_finite_rows(vectors.sum(axis=1, dtype=np.float64), name)
+
+
+def check_finite_rows(totals, name):
+    """Refuse a row of which the sum, or the length, is not finite."""
+    finite = np.isfinite(totals)
     if not finite.all():
         raise ValueError(
             f"{name} must be finite. Row {int(np.argmin(finite))} contains NaN or "

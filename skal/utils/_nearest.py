@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skal.utils._arrays import check_finite_rows, in_single_precision
+
 _BLOCK = 32768
 _QUERIES_AT_ONCE = 128
 # What is looked through while it is still in the processor's cache.
 _PRODUCTS_AT_ONCE = 20 * _BLOCK
 _PAIRS_AT_ONCE = 1024
+_MEASURED_AT_ONCE = 4096
 # A block with more rows per neighbour sought than this gets a cut of its own.
 _MANY = 8
 # Beyond this length, or below its inverse, single precision cannot hold 1 / norm.
@@ -21,37 +24,59 @@ _HALF_ULP = 2.0**-24
 
 @dataclass(frozen=True)
 class Directions:
-    """Rows of a float32 matrix, of which only the direction counts.
+    """Rows of a matrix, of which only the direction counts.
 
-    `norms` are in double precision, their `inverse` in single precision; both are 0 for
-    a row of zeros.
+    The matrix stays where it is, in memory or in a memory-mapped file, and is read in
+    single precision, some rows at a time. `norms` are in double precision, their
+    `inverse` in single precision; both are 0 for a row of zeros. Rows too long or too
+    short for that are multiplied in reading by their `scale`, a power of two: nothing
+    is rounded.
     """
 
     vectors: np.ndarray
     norms: np.ndarray
     inverse: np.ndarray
+    scale: np.ndarray | None = None
 
     @classmethod
-    def of(cls, vectors):
-        """Take C-contiguous float32 vectors, without a copy if they are in range."""
-        norms = _norms(vectors)
+    def of(cls, vectors, lengths=None, name="The vectors"):
+        """Take a matrix of numbers as it is; `lengths` are those of its rows, if known.
+
+        Numbers that are not finite in single precision are refused.
+        """
+        norms = _lengths(vectors) if lengths is None else lengths
+        check_finite_rows(norms, name)
+        scale = None
         if norms.size and (norms.max() > _LONGEST or _shortest(norms) < 1 / _LONGEST):
-            lengths = np.where(norms > 0, norms, 1)[:, None]
-            vectors = (vectors / lengths).astype(np.float32)
-            norms = np.where(norms > 0, 1.0, 0.0)
+            exponents = np.clip(-np.frexp(norms)[1], -126, 127)
+            scale = np.ldexp(np.float32(1), exponents)
+            norms = norms * scale
         inverse = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
-        return cls(vectors, norms, inverse.astype(np.float32))
+        return cls(vectors, norms, inverse.astype(np.float32), scale)
 
     def __len__(self):
         return len(self.vectors)
 
     def __getitem__(self, rows):
-        return Directions(self.vectors[rows], self.norms[rows], self.inverse[rows])
+        scale = None if self.scale is None else self.scale[rows]
+        return Directions(
+            self.vectors[rows], self.norms[rows], self.inverse[rows], scale
+        )
+
+    @property
+    def lengths(self):
+        """The lengths of the rows as they are in the matrix."""
+        return self.norms if self.scale is None else self.norms / self.scale
+
+    def read(self, rows=slice(None)):
+        """Some rows in single precision; no copy where a slice of them is just that."""
+        vectors = in_single_precision(self.vectors[rows])
+        return vectors if self.scale is None else vectors * self.scale[rows, None]
 
     @property
     def unit(self):
         """The rows at unit length, a copy in single precision."""
-        return self.vectors * self.inverse[:, None]
+        return self.read() * self.inverse[:, None]
 
 
 def similarity_of_pairs(first, i, second, j):
@@ -59,7 +84,7 @@ def similarity_of_pairs(first, i, second, j):
     products = np.empty(len(i))
     for start in range(0, len(i), _PAIRS_AT_ONCE):
         part = slice(start, start + _PAIRS_AT_ONCE)
-        a, b = first.vectors[i[part]], second.vectors[j[part]]
+        a, b = first.read(i[part]), second.read(j[part])
         products[part] = np.einsum("ij,ij->i", a, b, dtype=np.float64)
     norms = first.norms[i] * second.norms[j]
     return np.divide(products, norms, out=np.zeros(len(i)), where=norms > 0)
@@ -147,7 +172,7 @@ class _Best:
 
     def _rough(self, block):
         """Similarities in single precision, one column per query."""
-        rough = self.points.vectors[block] @ self.unit_queries
+        rough = self.points.read(block) @ self.unit_queries
         rough *= self.points.inverse[block, None]
         return rough
 
@@ -175,8 +200,13 @@ class _Best:
             self.floor = np.maximum(self.floor, floor)
 
 
-def _norms(vectors):
-    return np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+def _lengths(vectors):
+    lengths = np.empty(len(vectors))
+    for start in range(0, len(vectors), _MEASURED_AT_ONCE):
+        part = slice(start, start + _MEASURED_AT_ONCE)
+        block = in_single_precision(vectors[part])
+        lengths[part] = np.einsum("ij,ij->i", block, block, dtype=np.float64)
+    return np.sqrt(lengths)
 
 
 def _shortest(norms):

@@ -276,15 +276,15 @@ def check_classes(classes):
     return unique
 
 
-def check_count(value, name):
-    """A positive integer (bool and float refused)."""
+def check_count(value, name, least=1):
+    """An integer of at least `least` (bool and float refused)."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
         raise TypeError(
-            f"{name} must be an int of at least 1. Got {value!r} of type "
+            f"{name} must be an int of at least {least}. Got {value!r} of type "
             f"{type(value).__name__}."
         )
-    if value < 1:
-        raise ValueError(f"{name} must be an int of at least 1. Got {value}.")
+    if value < least:
+        raise ValueError(f"{name} must be an int of at least {least}. Got {value}.")
     return int(value)
 
 

@@ -5,6 +5,7 @@
 
 import pytest
 
+from skal import filters
 from skal.cli._errors import UsageError
 from skal.cli._names import make_learner
 from skal.strategies import Margin, list_strategies
@@ -42,3 +43,24 @@ def test_every_strategy_with_defaults_has_its_name():
 def test_mistakes(spec, match):
     with pytest.raises(UsageError, match=match):
         make_learner(spec, "none", "tfidf")
+
+
+@pytest.mark.parametrize(
+    ("filter_", "model", "encodes"),
+    [
+        ("ups", "tfidf", False),
+        ({"name": "kmeanssub", "n_clusters": 9}, "tfidf", True),
+        ("k-means-sub", "skal-tiny", False),
+    ],
+)
+def test_filters_and_what_they_need(filter_, model, encodes):
+    _, learner = make_learner("entropy", filter_, model)
+    given = not isinstance(getattr(learner.strategy, "encoder", "auto"), str)
+    assert given == encodes
+
+
+def test_every_filter_has_its_name():
+    with pytest.raises(UsageError) as caught:
+        make_learner("entropy", "?", "tfidf")
+    offered = str(caught.value).rpartition("There are ")[2].rstrip(".").split(", ")
+    assert sorted(offered) == sorted([*filters.__all__, "none"])

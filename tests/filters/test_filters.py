@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from skal import ActiveLearner, make_query_pipeline
 from skal.base import PoolView
-from skal.filters import SEALS, AnchorAL, RandSub
+from skal.filters import SEALS, UPS, AnchorAL, KMeansSub, RandSub
 from skal.strategies import Entropy, RandomSampling
 from skal.utils import NeighborIndex
 
@@ -252,6 +252,10 @@ FILTERS = [
     RandSub(SEALS(n_neighbors=3), max_subpool=30),
     SEALS(RandSub(max_subpool=5), n_neighbors=3),
     AnchorAL(SEALS(n_neighbors=3)),
+    UPS(),
+    UPS(scorer=LogisticRegression(), uncertainty="margin", temperature=0.3),
+    KMeansSub(n_clusters=7, n_per_cluster=3),
+    UPS(KMeansSub(n_clusters=60), gamma=0.5),
     make_query_pipeline(
         "passthrough", SEALS(n_neighbors=3), AnchorAL(n_neighbors=3), Entropy()
     ),

@@ -5,9 +5,12 @@
 
 import numpy as np
 import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 from skal import ActiveLearner, TransformerClassifier
-from skal.filters import SEALS, AnchorAL, RandSub
+from skal.filters import SEALS, UPS, AnchorAL, KMeansSub, RandSub
 
 FILTERS = [
     RandSub(max_subpool=500),
@@ -16,6 +19,9 @@ FILTERS = [
     SEALS(RandSub(max_subpool=200)),
     AnchorAL(),
     AnchorAL(anchors="entropy", index="ivf"),
+    UPS(every=2),
+    UPS(scorer=make_pipeline(TfidfVectorizer(), LogisticRegression())),
+    KMeansSub(n_clusters=50),
 ]
 
 

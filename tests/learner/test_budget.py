@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 
 from skal import ActiveLearner, make_query_pipeline
 from skal.exceptions import NotQueryableError
-from skal.filters import AnchorAL, RandSub
+from skal.filters import UPS, AnchorAL, KMeansSub, RandSub
 from skal.strategies import Entropy, RandomSampling
 
 
@@ -63,7 +63,14 @@ def test_it_equals_a_loop_by_hand(points):
 
 @pytest.mark.parametrize(
     "strategy",
-    [Entropy(), AnchorAL(), AnchorAL(anchors="entropy"), RandSub()],
+    [
+        Entropy(),
+        AnchorAL(),
+        AnchorAL(anchors="entropy"),
+        RandSub(),
+        UPS(every=2, gamma=0.3),
+        KMeansSub(n_clusters=9, n_per_cluster=3),
+    ],
     ids=repr,
 )
 def test_labels_not_bought_decide_nothing(points, strategy):

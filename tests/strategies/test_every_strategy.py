@@ -22,7 +22,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from skal import ActiveLearner, Committee, TransformerClassifier
-from skal.filters import SEALS, AnchorAL, RandSub
+from skal.filters import SEALS, UPS, AnchorAL, KMeansSub, RandSub
 from skal.strategies import (
     ALPS,
     BALD,
@@ -79,6 +79,8 @@ FILTERS = {
     "RandSub": (RandSub(max_subpool=200), lambda n_labeled: 200),
     "SEALS": (SEALS(n_neighbors=4), lambda n_labeled: 4 * n_labeled),
     "AnchorAL": (AnchorAL(n_neighbors=20, max_subpool=300), lambda n_labeled: 300),
+    "UPS": (UPS(every=2, gamma=0.3), lambda n_labeled: 300),
+    "KMeansSub": (KMeansSub(n_clusters=30, n_per_cluster=7), lambda n_labeled: 210),
 }
 of_name = pytest.mark.parametrize("name", [card["name"] for card in list_strategies()])
 

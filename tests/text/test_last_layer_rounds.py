@@ -27,7 +27,7 @@ def test_three_rounds_on_trec(tiny_bert, trec, kind, strategy, filtered):
     X, y = trec[0][:600], trec[1][:600]
     X_test, y_test = trec[0][600:1100], trec[1][600:1100]
     network = TransformerClassifier(
-        tiny_bert, lr=5e-4, max_epochs=10, min_steps=60, max_length=24
+        tiny_bert, lr=5e-4, max_epochs=10, min_steps=120, max_length=24
     )
     strategy_ = strategy()
     if filtered:

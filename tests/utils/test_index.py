@@ -9,11 +9,14 @@ import sys
 import numpy as np
 import pytest
 from sklearn.datasets import make_blobs
+from sklearn.utils.random import sample_without_replacement
+from threadpoolctl import threadpool_info
 
-from skal.utils import NeighborIndex, _index
+from skal.utils import NeighborIndex, _faiss_kinds, _index
 from skal.utils._nearest import Directions, nearest
+from skal.utils._random import draw_seed
 
-APPROXIMATE = ["hnsw", "ivf"]
+APPROXIMATE = ["hnsw", "ivf", "ivf_pq"]
 EXCLUDED = [0.001, 0.1, 0.5, 0.8, 0.95, 0.99, 0.999, 1.0]
 
 
@@ -117,6 +120,19 @@ def test_rows_that_the_index_has_not_are_refused(wrong):
             index.search(np.eye(4), 1, **{name: wrong})
 
 
+@pytest.mark.parametrize("wrong", [-1, 2.5, "5", True, None])
+def test_a_number_of_neighbours_that_is_none_is_refused(wrong):
+    index = NeighborIndex(np.eye(4))
+    for call in (
+        lambda: index.search(np.eye(4), wrong),
+        lambda: index.recall(4, wrong),
+    ):
+        with pytest.raises((ValueError, TypeError), match="k must be an int of at"):
+            call()
+    with pytest.raises((ValueError, TypeError), match="n_samples must be an int"):
+        index.recall(wrong)
+
+
 def test_float32_vectors_are_not_copied():
     vectors = np.random.RandomState(0).normal(size=(10, 3)).astype(np.float32)
     assert NeighborIndex(vectors).vectors is vectors
@@ -146,7 +162,9 @@ def test_queries_of_another_dimension_are_refused():
 
 
 def test_an_unknown_kind_is_refused():
-    with pytest.raises(ValueError, match="'auto', 'exact', 'hnsw', 'ivf'.*'flat'"):
+    with pytest.raises(
+        ValueError, match="'auto', 'exact', 'hnsw', 'ivf', 'ivf_pq'.*'flat'"
+    ):
         NeighborIndex(np.eye(3), "flat")
 
 
@@ -160,8 +178,27 @@ def test_sparse_vectors_are_refused_and_the_remedy_is_named():
 def test_auto_is_exact_up_to_a_million_rows(monkeypatch):
     assert _index._EXACT_UP_TO == 1_000_000
     monkeypatch.setattr(_index, "_EXACT_UP_TO", 100)
-    assert NeighborIndex(np.eye(100)).kind == "exact"
-    assert NeighborIndex(np.eye(101)).kind == "ivf"
+    assert NeighborIndex(np.eye(100), n_searches=10_000).kind == "exact"
+    assert NeighborIndex(np.eye(101), n_searches=10_000).kind == "ivf_pq"
+
+
+@pytest.mark.parametrize(
+    ("n_features", "n_searches", "kind"),
+    [
+        (384, 52, "exact"),
+        (384, 53, "ivf_pq"),
+        (128, 100, "exact"),
+        (768, 100, "ivf_pq"),
+    ],
+)
+def test_auto_builds_what_repays_its_building(n_features, n_searches, kind):
+    assert _index._best_kind(1_000_001, n_features, n_searches) == kind
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 2.5, "often"])
+def test_a_number_of_searches_that_is_none_is_refused(wrong):
+    with pytest.raises((ValueError, TypeError), match="n_searches must be an int"):
+        NeighborIndex(np.eye(3), n_searches=wrong)
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +240,7 @@ def test_the_nearest_excluded_never_come_back(approximate, blobs, share):
 
 
 def check_search(index, vectors, queries, excluded, left):
-    k = 30
+    k = 10 if index.kind == "ivf_pq" else 30  # for more it does not pay
     neighbors, similarity = index.search(queries, k, exclude=excluded)
     expected, expected_similarity = brute_force(vectors, queries, k, left)
     assert neighbors.shape == similarity.shape == (12, min(k, len(left)))
@@ -236,6 +273,117 @@ def test_the_same_vectors_give_the_same_index(approximate, blobs):
         approximate.search(queries, 50), again.search(queries, 50), strict=True
     ):
         assert np.array_equal(first, second)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 3])
+def test_the_number_of_threads_changes_nothing(approximate, blobs, n_jobs):
+    vectors, queries = blobs
+    before = threadpool_info()
+    index = NeighborIndex(vectors, approximate.kind, n_jobs=n_jobs)
+    assert bytes_of(index) == bytes_of(approximate)
+    for k in (10, 3000):  # the second is exact
+        found = index.search(queries, k)
+        for first, second in zip(found, approximate.search(queries, k), strict=True):
+            assert np.array_equal(first, second)
+    assert threadpool_info() == before
+
+
+def bytes_of(index):
+    import faiss
+
+    return faiss.serialize_index(index._faiss).tobytes()
+
+
+def test_a_number_of_threads_limits_both_products_and_faiss(blobs, monkeypatch):
+    vectors, queries = blobs
+    index = NeighborIndex(vectors, "ivf", n_jobs=1)
+    used, find = [], NeighborIndex._find
+
+    def watching(self, *args):
+        used.extend(pool["num_threads"] for pool in threadpool_info())
+        return find(self, *args)
+
+    monkeypatch.setattr(NeighborIndex, "_find", watching)
+    index.search(queries, 10)
+    assert len(used) > 1
+    assert set(used) == {1}
+
+
+def test_no_threads_at_all_are_refused():
+    with pytest.raises(ValueError, match="n_jobs"):
+        NeighborIndex(np.eye(3), n_jobs=0)
+
+
+def test_recall_is_the_share_of_the_neighbours_that_is_found(monkeypatch):
+    """Of an index that looks at one list of many."""
+    vectors = np.random.RandomState(0).normal(size=(4000, 24)).astype(np.float32)
+    monkeypatch.setattr(_faiss_kinds, "_IVF_PROBES", 1)
+    index = NeighborIndex(vectors, "ivf")
+    share = index.recall(50, 1)
+    rows = sample_without_replacement(4000, 50, random_state=draw_seed(0))
+    expected, _ = brute_force(vectors, vectors[rows], 2, np.arange(4000))
+    found, _ = index.search(vectors[rows], 2)
+    assert share == np.mean(found[:, 1] == expected[:, 1])
+    assert 0 < share < 1
+
+
+@pytest.mark.parametrize("kind", ["exact", *APPROXIMATE])
+def test_recall_of_what_finds_everything_is_one(kind):
+    vectors, _ = awkward_vectors(400, 16, np.random.RandomState(0))
+    index = NeighborIndex(vectors, kind)
+    assert index.recall() == 1
+    assert index.recall(1000, 1000) == 1
+
+
+def test_recall_draws_by_its_random_state_alone(approximate, monkeypatch):
+    drawn, read = [], Directions.read
+
+    def reading(self, rows=slice(None)):
+        if isinstance(rows, np.ndarray) and len(rows) == 20:
+            drawn.append(sorted(rows.tolist()))
+        return read(self, rows)
+
+    monkeypatch.setattr(Directions, "read", reading)
+    state = np.random.get_state()[1].tolist()
+    for seed in (0, 0, 1, np.random.RandomState(1), None):
+        assert 0.9 < approximate.recall(20, 5, random_state=seed) <= 1
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert np.random.get_state()[1].tolist() == state
+
+
+@pytest.mark.parametrize("kind", ["exact", *APPROXIMATE])
+@pytest.mark.parametrize("n_rows", [0, 1])
+def test_an_index_of_hardly_any_rows(kind, n_rows):
+    index = NeighborIndex(np.ones((n_rows, 3)), kind)
+    assert len(index) == n_rows
+    assert index.search(np.ones((2, 3)), 5)[0].shape == (2, n_rows)
+    assert index.recall() == 1
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 5, 33, 300])
+def test_rows_of_any_width_are_quantised(d):
+    rng = np.random.RandomState(0)
+    vectors = (
+        rng.normal(size=(2000, d)) + 3 * rng.normal(size=(20, d))[np.arange(2000) % 20]
+    )
+    assert NeighborIndex(vectors, "ivf_pq").recall(20, 10) > 0.95
+
+
+def test_many_rows_of_zeros_hide_no_neighbour():
+    """Their distance to a row is less than that of the right neighbours."""
+    vectors = np.random.RandomState(0).normal(size=(6000, 64))
+    queries = vectors[1::300].copy()
+    vectors[::2] = 0
+    index = NeighborIndex(vectors, "ivf_pq")
+    found, similarity = index.search(queries, 5)
+    expected, _ = NeighborIndex(vectors, "exact").search(queries, 5)
+    assert (similarity > 0).all()
+    assert (found == expected).mean() > 0.8
+
+
+@pytest.mark.parametrize("kind", APPROXIMATE)
+def test_no_neighbour_at_all_may_be_asked_for(blobs, kind):
+    assert NeighborIndex(blobs[0][:400], kind).search(blobs[1], 0)[0].shape == (12, 0)
 
 
 def test_faiss_keeps_its_threads_and_is_not_imported_before_it_is_needed():
