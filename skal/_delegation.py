@@ -14,6 +14,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skal.utils._capabilities import align_proba, compute_embedding, last_step
+from skal.utils._rows import is_sliced, num_rows, readable_rows
+from skal.utils._slices import join_outputs, read_slices, through_slices
 
 
 def _estimator_has(method):
@@ -85,7 +87,7 @@ class PredictsThroughEstimator:
         y : ndarray of shape (n,)
         """
         check_is_fitted(self)
-        return self.estimator_.predict(X)
+        return through_slices(self.estimator_.predict, X)
 
     @available_if(_estimator_has("predict_proba"))
     def predict_proba(self, X):
@@ -103,7 +105,7 @@ class PredictsThroughEstimator:
             the classifier knows nothing of.
         """
         check_is_fitted(self)
-        proba = self.estimator_.predict_proba(X)
+        proba = through_slices(self.estimator_.predict_proba, X)
         return align_proba(proba, last_step(self.estimator_), self.classes_)
 
     @available_if(_estimator_has("predict_proba"))
@@ -136,7 +138,7 @@ class PredictsThroughEstimator:
         scores : ndarray of shape (n,) or (n, n_classes)
         """
         check_is_fitted(self)
-        return self.estimator_.decision_function(X)
+        return through_slices(self.estimator_.decision_function, X)
 
     @available_if(_has_embedding)
     def embed(self, X):
@@ -170,7 +172,11 @@ class PredictsThroughEstimator:
         dict of str to ndarray
         """
         check_is_fitted(self)
-        return self.estimator_.predict_outputs(X, outputs)
+        ask = self.estimator_.predict_outputs
+        if not is_sliced(X):
+            return ask(X, outputs)
+        parts = (ask(part, outputs) for part in read_slices(X, name="X"))
+        return join_outputs(parts, num_rows(X))
 
     def score(self, X, y, **score_params):
         """The classifier's own score, mean accuracy unless it says otherwise.
@@ -189,7 +195,8 @@ class PredictsThroughEstimator:
         score : float
         """
         check_is_fitted(self)
-        return self.estimator_.score(X, y, **self._routed("score", score_params))
+        params = self._routed("score", score_params)
+        return self.estimator_.score(readable_rows(X), y, **params)
 
     def _routed(self, method, params):
         """The parameters of a method that go to the estimator's method of that name."""
@@ -230,7 +237,7 @@ class PredictsInStages:
         """
         check_is_fitted(self)
         for estimator in self.estimators_:
-            yield estimator.predict(X)
+            yield through_slices(estimator.predict, X)
 
     @available_if(_keeps_estimators)
     def staged_predict_proba(self, X):
@@ -247,5 +254,5 @@ class PredictsInStages:
         """
         check_is_fitted(self)
         for estimator in self.estimators_:
-            proba = estimator.predict_proba(X)
+            proba = through_slices(estimator.predict_proba, X)
             yield align_proba(proba, last_step(estimator), self.classes_)

@@ -15,7 +15,8 @@ from skal.utils._arrays import check_stored_vectors, check_vectors
 from skal.utils._index import NeighborIndex
 from skal.utils._nearest import Directions
 from skal.utils._random import stream
-from skal.utils._rows import num_rows, take_rows, to_list
+from skal.utils._rows import is_sliced, missing_texts, num_rows, take_rows, to_list
+from skal.utils._slices import is_large, read_slices
 
 # Vectors of one row, encoded twice in other company, are closer than this; those of two
 # rows that differ are not.
@@ -48,8 +49,8 @@ class EncodedPool:
     @cached_property
     def vectors(self):
         """The rows of the pool, encoded."""
-        rows = self.pool
-        vectors = rows if self.fitted is None else self.fitted.transform(rows)
+        pool, fitted = self.pool, self.fitted
+        vectors = pool if fitted is None else _encode(fitted, pool)
         return check_stored_vectors(vectors, "The indexed vectors")
 
     @cached_property
@@ -123,6 +124,20 @@ class EncodedPool:
             found, _ = k_means(unit, n_clusters, random_state=stream(seed, 0))
             self._clusters[key] = found
         return self._clusters[key]
+
+
+def _encode(fitted, pool):
+    """The vectors of a pool; of one whose texts are not at hand, slice by slice."""
+    if not (is_sliced(pool) or (is_large(pool) and missing_texts(pool) is not None)):
+        return fitted.transform(pool)
+    name, vectors, start = "The indexed vectors", None, 0
+    for part in read_slices(pool):
+        found = check_vectors(fitted.transform(part), f"{name} from row {start} on")
+        if vectors is None:
+            vectors = np.empty((num_rows(pool), found.shape[1]), dtype=np.float32)
+        vectors[start : start + len(part)] = found
+        start += len(part)
+    return vectors
 
 
 def hash_rows(rows):

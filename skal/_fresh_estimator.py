@@ -13,7 +13,8 @@ from sklearn.utils.validation import has_fit_parameter
 from skal.exceptions import SingleClassWarning
 from skal.utils._capabilities import last_step, transforming_steps
 from skal.utils._random import seed_nested
-from skal.utils._rows import is_column, num_rows, take_rows
+from skal.utils._rows import is_column, num_rows
+from skal.utils._slices import part_of
 from skal.utils._warnings import warn
 
 
@@ -59,7 +60,7 @@ def offered(estimator, pool, pool_rows, round_):
     offers = {}
     if has_fit_parameter(estimator, "X_unlabeled"):
         if pool is not None and pool_rows is not None:
-            pool = take_rows(pool, pool_rows)
+            pool = part_of(pool, pool_rows)
         is_empty = pool is None or num_rows(pool) == 0
         offers["X_unlabeled"] = None if is_empty else pool
     if has_fit_parameter(estimator, "n_rounds"):

@@ -321,8 +321,9 @@ class ActiveLearner(
         Parameters
         ----------
         X_pool : sequence of length n
-            The pool. Pass one unchanged object in all rounds: what is computed once for
-            it (vectors, index) is kept with it.
+            The pool, in memory or not: see :doc:`/big_pools`. Pass one unchanged
+            object in all rounds: what is computed once for it (vectors, index) is kept
+            with it.
         n_queries : int, default=None
             Rows to pick; None takes the parameter `n_queries`.
         exclude : array-like of int, default=None
@@ -344,8 +345,9 @@ class ActiveLearner(
         PoolChangedError
             If the pool object was changed in place after it had been indexed.
         ValueError, TypeError
-            If the pool is empty or one bare string, or `n_queries`, `exclude` or `ids`
-            are not what is described above.
+            If the pool is empty, one bare string or nothing that can be read by
+            position, if a text is missing (its position is named), or if `n_queries`,
+            `exclude` or `ids` are not what is described above.
         """
         n_queries = check_count(
             self.n_queries if n_queries is None else n_queries, "n_queries"

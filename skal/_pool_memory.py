@@ -3,6 +3,8 @@
 
 """What is computed once for a pool object and kept between queries."""
 
+from functools import partial
+
 import numpy as np
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
@@ -10,7 +12,8 @@ from sklearn.frozen import FrozenEstimator
 from skal._encoded_pool import EncodedPool, hash_rows
 from skal.exceptions import PoolChangedError
 from skal.utils._random import seed_nested, stream
-from skal.utils._rows import num_rows, readable_rows, take_rows
+from skal.utils._rows import num_rows, take_rows
+from skal.utils._slices import RowsInSlices, part_of, through_slices
 
 _N_SAMPLED_ROWS = 64
 _N_ENCODERS = _N_SURPRISALS = _N_REMEMBERED = 4
@@ -20,8 +23,8 @@ class PoolMemory:
     """What was computed once for a pool: tokens, surprisal, scores, vectors, indexes.
 
     Holds the pool object itself and is never pickled. A change made to that object is
-    noticed by its length, its dtype and a fixed sample of 64 rows; a change to other
-    rows is not.
+    noticed by its length, its dtype and a fixed sample of 64 rows (a change to other
+    rows is not), one to Parquet files by their sizes and dates.
     """
 
     def __init__(self):
@@ -65,8 +68,8 @@ class PoolMemory:
             self._surprisals[key] = language_model, _RowsOnce(num_rows(pool))
 
         def compute(new):
-            texts = readable_rows(pool if new is None else take_rows(pool, new))
-            return language_model.token_surprisal(texts, **settings)
+            ask = partial(language_model.token_surprisal, **settings)
+            return through_slices(ask, part_of(pool, new))
 
         return self._surprisals[key][1].read(rows, compute)
 
@@ -136,10 +139,12 @@ def _is_open(params):
 def _fit_encoder(encoder, pool, seed):
     if encoder is None or isinstance(encoder, FrozenEstimator):
         return encoder
-    return seed_nested(clone(encoder), stream(seed, 0)).fit(pool)
+    return seed_nested(clone(encoder), stream(seed, 0)).fit(part_of(pool))
 
 
 def _fingerprint(pool):
+    if isinstance(pool, RowsInSlices):
+        return pool.fingerprint()
     n_rows = num_rows(pool)
     rows = np.unique(np.linspace(0, n_rows - 1, _N_SAMPLED_ROWS).astype(np.int64))
     return (

@@ -22,12 +22,8 @@ from skal.utils._capabilities import (
     recorded_predictions,
 )
 from skal.utils._random import peek_seed, stream
-from skal.utils._rows import (
-    is_column,
-    num_rows,
-    readable_rows,
-    take_rows,
-)
+from skal.utils._rows import is_column, is_sliced, num_rows, take_rows
+from skal.utils._slices import is_large, part_of
 
 _IN_ONE_PASS = frozenset({"proba", "logits", "embedding", "samples", "predicted_loss"})
 
@@ -292,11 +288,17 @@ class PoolView(_Look):
 
     @property
     def X(self):
-        """The rows themselves, in the pool's kind of container."""
+        """The rows themselves, in the pool's kind of container.
+
+        Of a column that is read in slices (see :doc:`/big_pools`) a list; where that
+        would be long, a sequence that reads its rows when they are asked for.
+        """
         if self._X is None:
-            whole = self.rows is None
-            rows = self.pool if whole else take_rows(self.pool, self.rows)
-            self._X = readable_rows(rows)
+            if is_column(self.pool):
+                self._X = part_of(self.pool, self.rows)
+            else:
+                whole = self.rows is None
+                self._X = self.pool if whole else take_rows(self.pool, self.rows)
         return self._X
 
     def take(self, rows):
@@ -373,6 +375,8 @@ class PoolView(_Look):
 
     def _rows(self):
         """The pool's rows, with their tokens where the classifier keeps them."""
+        if is_sliced(self.pool) and is_large(self.pool):
+            return self.X if is_column(self.pool) else part_of(self.pool, self.rows)
         classifier = last_step(self.estimator)
         keeps = hasattr(classifier, "keep_tokens") and is_column(self.pool)
         if not (keeps and reads_rows_as_they_are(self.estimator)):

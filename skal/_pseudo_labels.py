@@ -340,7 +340,7 @@ class PseudoLabelClassifier(WrapsClassifier, BaseEstimator):
         rows, proba = np.empty(0, dtype=np.int64), np.empty((0, len(classes)))
         if threshold > 0:
             reads = _READS[self.rule]
-            found = compute_outputs(model, readable_rows(pool), reads, classes)
+            found = compute_outputs(model, pool, reads, classes)
             rows, proba = self._confident(found, threshold, seed), found["proba"]
         if not len(rows):
             warn(

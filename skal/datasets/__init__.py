@@ -7,8 +7,10 @@ from skal.datasets._docstrings import load_docstrings
 from skal.datasets._fetch import fetch_benchmark, fetch_hub
 from skal.datasets._imbalance import make_imbalanced
 from skal.datasets._parquet import load_parquet_folder
+from skal.datasets._parquet_column import ParquetColumn
 
 __all__ = [
+    "ParquetColumn",
     "fetch_benchmark",
     "fetch_hub",
     "load_docstrings",

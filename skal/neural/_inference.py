@@ -40,7 +40,7 @@ def run_texts(module, forward, texts, tokenizer, *, max_length, **stream):
     settings = {"max_length": max_length, "module": module}
     if isinstance(texts, TokenizedTexts):
         _, rows, inverse = np.unique(
-            texts.texts, return_index=True, return_inverse=True
+            texts.strings(), return_index=True, return_inverse=True
         )
         table = texts.table(rows, tokenizer, **settings)
     else:

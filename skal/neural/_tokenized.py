@@ -11,6 +11,8 @@ import numpy as np
 
 from skal.neural._fingerprint import describe_tokenizer
 from skal.neural._tokens import TokenTable, token_limit
+from skal.utils._rows import take_rows
+from skal.utils._validation import check_texts
 
 
 class TokenizedTexts(Sequence):
@@ -21,9 +23,11 @@ class TokenizedTexts(Sequence):
 
     Parameters
     ----------
-    texts : ndarray of shape (n,), dtype object
-        Each a str.
+    texts : ndarray of shape (n,), dtype object, or Series of texts
+        Each a str. Of a Series the texts are taken when they are asked for.
     """
+
+    in_memory = True
 
     def __init__(self, texts):
         self.texts = texts
@@ -35,12 +39,18 @@ class TokenizedTexts(Sequence):
 
     def __getitem__(self, rows):
         """One text (an int), or several (a slice or an array) that share the tokens."""
-        found = self.texts[rows]
-        if isinstance(found, str):
-            return found
+        if np.ndim(self.rows[rows]) == 0:
+            return self.strings([rows])[0]
         part = object.__new__(type(self))
-        part.texts, part.rows, part._kept = found, self.rows[rows], self._kept
+        part.texts, part.rows = self.strings(rows), self.rows[rows]
+        part._kept = self._kept
         return part
+
+    def strings(self, rows=slice(None)):
+        """Some of the texts themselves, an object array."""
+        if isinstance(self.texts, np.ndarray):
+            return self.texts[rows]
+        return check_texts(take_rows(self.texts, np.arange(len(self))[rows]))
 
     def table(self, rows, tokenizer, *, max_length, module):
         """The token table of some of the texts, as `TokenTable` would make it.
@@ -53,7 +63,7 @@ class TokenizedTexts(Sequence):
         where = self.rows[rows]
         new = place[where] < 0
         if new.any():
-            fresh = TokenTable(self.texts[rows][new], tokenizer, **settings)
+            fresh = TokenTable(self.strings(rows)[new], tokenizer, **settings)
             place = place.copy()
             place[where[new]] = np.arange(len(fresh)) + (
                 0 if table is None else len(table)

@@ -4,11 +4,14 @@
 """What a fitted net says about rows, in one streamed pass."""
 
 import copy
+from functools import partial
 
 import numpy as np
 from scipy.special import softmax
 from sklearn.utils.validation import check_is_fitted
 
+from skal.utils._rows import is_sliced, num_rows
+from skal.utils._slices import join_outputs, read_slices
 from skal.utils._validation import check_count
 
 
@@ -63,6 +66,9 @@ class PredictionMixin:
         """
         check_is_fitted(self)
         wanted = self._check_outputs(outputs)
+        if is_sliced(X):
+            ask = partial(self.predict_outputs, outputs=wanted, n_samples=n_samples)
+            return join_outputs(map(ask, read_slices(X, name="X")), num_rows(X))
         if "samples" in wanted:
             n_samples = check_count(n_samples, "n_samples")
         streamed = self._stream(X, set(wanted), n_samples)

@@ -16,7 +16,7 @@ from skal.text._wrapper import WrapsClassifier
 from skal.utils._interrupt import reraise_interrupt
 from skal.utils._random import draw_seed, stream
 from skal.utils._rollback import as_before_on_error
-from skal.utils._rows import is_frame, take_rows
+from skal.utils._rows import is_frame, num_rows, take_rows
 from skal.utils._sklearn import HasMethods, Interval, fit_context
 from skal.utils._validation import check_pool, check_texts
 
@@ -192,20 +192,20 @@ class PoolRecorder(WrapsClassifier):
             )
         check_pool(X_unlabeled, self.estimator, name="X_unlabeled")
         of_texts = hasattr(self.estimator, "keep_tokens")
+        picked = self._pick(num_rows(X_unlabeled))
         if of_texts:
-            content = check_texts(X_unlabeled, "X_unlabeled")
+            content = check_texts(take_rows(X_unlabeled, picked), "X_unlabeled")
         else:
             options = {"dtype": np.float32, "order": "C", "input_name": "X_unlabeled"}
-            content = check_array(X_unlabeled, **options)
-        picked = self._pick(len(content))
-        digests = _digests(content[picked])
+            content = check_array(X_unlabeled, **options)[picked]
+        digests = _digests(content)
         first = np.sort(np.unique(digests, return_index=True)[1])
         rows, digests = picked[first], digests[first]
         if of_texts:
-            return self.estimator.keep_tokens(content[rows]), digests
+            return self.estimator.keep_tokens(content[first]), digests
         if is_frame(X_unlabeled):  # the classifier compares the names of the columns
             return take_rows(X_unlabeled, rows), digests
-        return content[rows], digests
+        return content[first], digests
 
     def _pick(self, n_rows):
         if self.max_rows is None or n_rows <= self.max_rows:

@@ -7,6 +7,7 @@ import contextlib
 from numbers import Integral
 
 from skal.text._prediction import PredictionMixin
+from skal.utils._rows import is_sliced, missing_texts
 from skal.utils._validation import check_texts
 
 
@@ -79,13 +80,16 @@ class StreamingMixin(PredictionMixin):
         Notes
         -----
         A text is tokenised when it is first looked at, so that a subpool costs no more
-        than itself. Memory: the references to the texts, 8 bytes a text and 4 bytes a
-        token; of two kinds of tokens, those of the last look.
+        than itself. Memory: the references to the texts, 8 bytes a text (of a Series
+        none), and 4 bytes a token; of two kinds of tokens, those of the last look.
         """
         from skal import neural
 
-        keeps_them = isinstance(X, neural.TokenizedTexts)
-        return X if keeps_them else neural.TokenizedTexts(check_texts(X))
+        if isinstance(X, neural.TokenizedTexts):
+            return X
+        missing = None if is_sliced(X) else missing_texts(X)
+        knows = missing is not None and len(X) > 0 and len(missing) == 0
+        return neural.TokenizedTexts(X if knows else check_texts(X))
 
     def _share_tokenizer(self, other):
         """Hold the tokenizer of another classifier if it is of the same checkpoint."""

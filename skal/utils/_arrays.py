@@ -3,12 +3,11 @@
 
 """Checks of numbers: vectors, probabilities, positions."""
 
-import mmap
-
 import numpy as np
 
 from skal.utils._rows import (
     is_frame,
+    is_mapped,
     is_sparse_matrix,
     looks_like_vectors,
     num_rows,
@@ -50,13 +49,6 @@ def check_stored_vectors(X, name="X"):
     _check_two_dimensional(X, name)
     _check_dense(X, name)
     return X
-
-
-def is_mapped(X):
-    """Whether X is a NumPy array in a memory-mapped file."""
-    while isinstance(X, np.ndarray):
-        X = X.base
-    return isinstance(X, mmap.mmap)
 
 
 def in_single_precision(X):

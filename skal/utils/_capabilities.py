@@ -4,6 +4,7 @@
 """What a fitted classifier offers, asked for by method, never by type."""
 
 import inspect
+from functools import partial
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
@@ -12,7 +13,8 @@ from sklearn.pipeline import Pipeline
 
 from skal.exceptions import MissingCapabilityError
 from skal.utils._arrays import check_vectors
-from skal.utils._rows import looks_like_vectors
+from skal.utils._rows import is_sliced, looks_like_vectors, num_rows
+from skal.utils._slices import join_outputs, read_slices, through_slices
 
 # output -> (what a classifier offers it by, what to do where it is missing). The class
 # of a classifier that sets an attribute in `fit` has one of that name too.
@@ -148,6 +150,12 @@ def compute_outputs(estimator, X, outputs, classes, n_samples=10):
     -------
     dict of str to ndarray
     """
+    if is_sliced(X):
+        parts = read_slices(X)
+        found = (
+            compute_outputs(estimator, X, outputs, classes, n_samples) for X in parts
+        )
+        return join_outputs(found, num_rows(X))
     classifier = last_step(estimator)
     if outputs == {"proba"} and not hasattr(classifier, "predict_outputs"):
         return {"proba": align_proba(estimator.predict_proba(X), classifier, classes)}
@@ -232,6 +240,8 @@ def recorded_predictions(estimator, X, classes):
 
 def compute_embedding(estimator, X):
     """The classifier's own representation of rows, (n, d) float32."""
+    if is_sliced(X):
+        return through_slices(partial(compute_embedding, estimator), X)
     embedding = _embed(last_step(estimator), what_last_step_reads(estimator, X))
     return check_vectors(embedding, "The embedding")
 

@@ -13,14 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from skal.exceptions import IndexFilesError, PoolMismatchError
-from skal.utils._arrays import (
-    check_stored_vectors,
-    in_single_precision,
-    is_mapped,
-)
+from skal.utils._arrays import check_stored_vectors, in_single_precision
 from skal.utils._faiss_kinds import read_faiss, write_faiss
 from skal.utils._files import UNFINISHED, remove_stale, whole_file, write_whole
 from skal.utils._nearest import Directions
+from skal.utils._rows import is_mapped
 
 # To be raised when files that are written from now on can no longer be read by the code
 # that came before.

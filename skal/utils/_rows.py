@@ -3,7 +3,9 @@
 
 """Rows of whatever container the user brought: count, take, join, copy."""
 
+import mmap
 import numbers
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import sparse
@@ -15,6 +17,28 @@ def _library(X):
     return type(X).__module__.partition(".")[0]
 
 
+def is_sliced(X):
+    """Whether the rows of X are read some at a time, since all may not fit in memory.
+
+    Memory-mapped arrays, Arrow columns, and any sequence that is neither a list nor a
+    tuple and does not say that it is in memory: a column of ``datasets``, say.
+    """
+    if isinstance(X, np.ndarray):
+        return is_mapped(X)
+    if isinstance(X, (list, tuple, str, bytes, range)):
+        return False
+    if _library(X) == "pyarrow":
+        return hasattr(X, "null_count")  # a column, no table
+    return isinstance(X, Sequence) and not getattr(X, "in_memory", False)
+
+
+def is_mapped(X):
+    """Whether X is a NumPy array in a memory-mapped file."""
+    while isinstance(X, np.ndarray):
+        X = X.base
+    return isinstance(X, mmap.mmap)
+
+
 def num_rows(X):
     """Number of rows of a list, array, sparse matrix, data frame, Series or column."""
     return num_samples(X)
@@ -23,58 +47,100 @@ def num_rows(X):
 def take_rows(X, rows):
     """The given positions of X, in that order, in X's own kind of container.
 
-    Of an Arrow column a list: its scalars are no strings to a vectorizer.
+    Of a column that is read in slices a list: the scalars of Arrow are no strings to a
+    vectorizer.
     """
     rows = np.asarray(rows, dtype=np.int64)
     library = _library(X)
     if library == "polars":
         return X[rows]
     if library == "pyarrow":
-        return X.take(rows).to_pylist()
-    if library == "datasets":
+        return _take_arrow(X, rows)
+    if library in {"datasets", "skal"}:
+        return X[rows]
+    if isinstance(X, tuple) or (is_sliced(X) and not isinstance(X, np.ndarray)):
         return [X[int(row)] for row in rows]
-    if isinstance(X, tuple):
-        return [X[row] for row in rows]
     if not hasattr(X, "__getitem__"):
         X = np.asarray(X)
     return safe_indexing(X, rows)
 
 
+def _take_arrow(X, rows):
+    """A list; reads the chunks in which rows lie, and joins none of them."""
+    chunks = getattr(X, "chunks", None)
+    if chunks is None:
+        return X.take(rows).to_pylist()
+    starts = np.cumsum([0, *map(len, chunks)])
+    of_row = np.searchsorted(starts, rows, side="right") - 1
+    taken = [None] * len(rows)
+    for chunk in np.unique(of_row):
+        here = np.flatnonzero(of_row == chunk)
+        values = chunks[chunk].take(rows[here] - starts[chunk]).to_pylist()
+        for place, value in zip(here, values, strict=True):
+            taken[place] = value
+    return taken
+
+
 def copy_rows(X):
-    """A copy that later changes to X do not reach; of an Arrow column a list."""
-    if isinstance(X, (list, tuple)):
-        return list(X)
-    if _library(X) == "pyarrow":
-        return to_list(X)
+    """A copy that later changes to X do not reach; of what is read in slices a list."""
     if isinstance(X, np.ndarray) or sparse.issparse(X) or _library(X) == "pandas":
         return X.copy()
+    if isinstance(X, (list, tuple)) or is_sliced(X):
+        return to_list(X)
     return X
 
 
 def readable_rows(X):
-    """X as a classifier can read it: an Arrow column as a list, anything else as is."""
-    return to_list(X) if _library(X) == "pyarrow" else X
+    """X as a classifier can read it: a column that is read in slices as a list."""
+    return to_list(X) if is_sliced(X) and is_column(X) else X
 
 
 def to_list(X):
     """The rows of a one-dimensional container as a list of Python objects."""
-    if _library(X) == "pyarrow":
+    library = _library(X)
+    if library == "pyarrow":
         return X.to_pylist()
-    if _library(X) == "polars":
+    if library == "polars":
         return X.to_list()
-    return list(X)
+    is_plain = library == "pandas" or (isinstance(X, np.ndarray) and X.ndim == 1)
+    return X.tolist() if is_plain else list(X)
 
 
 def is_column(X):
     """Whether X is one column of things that are not numbers (texts, usually)."""
-    if isinstance(X, (list, tuple)):
-        first = X[0] if len(X) else ""
-        return not isinstance(first, numbers.Number) and np.ndim(first) == 0
     if isinstance(X, np.ndarray):
         return X.ndim == 1 and X.dtype.kind in "OSU"
-    return _library(X) in {"pandas", "polars", "pyarrow", "datasets"} and not is_frame(
-        X
-    )
+    if _library(X) in {"pandas", "polars", "pyarrow", "datasets"}:
+        return not is_frame(X)
+    if _library(X) == "skal":
+        return getattr(X, "holds_column", False)
+    if isinstance(X, (list, tuple)) or is_sliced(X):
+        first = X[0] if len(X) else ""
+        return not isinstance(first, numbers.Number) and np.ndim(first) == 0
+    return False
+
+
+def missing_texts(X):
+    """Positions without a value in a column whose type says that it holds texts.
+
+    None if the type does not say so: a list, an object array. Reads no text.
+    """
+    library, kind = _library(X), getattr(X, "dtype", getattr(X, "type", None))
+    if library == "pandas" and type(kind).__name__ == "StringDtype":
+        gaps = X.isna()
+    elif (library == "polars" and type(kind).__name__ == "String") or (
+        library == "pyarrow" and is_sliced(X) and is_arrow_text(kind)
+    ):
+        gaps = X.is_null()
+    else:
+        return None
+    return np.flatnonzero(np.asarray(gaps))
+
+
+def is_arrow_text(kind):
+    """Whether values of this type of Arrow are texts."""
+    kind = getattr(kind, "value_type", kind) if "dictionary" in str(kind) else kind
+    return str(kind) in {"string", "large_string", "string_view"}
 
 
 def is_frame(X):

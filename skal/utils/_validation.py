@@ -4,6 +4,8 @@
 """Checks of what the user gives, and all their error texts."""
 
 import numbers
+import os
+from collections.abc import Iterator, Mapping, Set
 
 import numpy as np
 from sklearn.utils import get_tags
@@ -12,7 +14,15 @@ from sklearn.utils.validation import column_or_1d
 
 from skal.exceptions import PoolExhaustedWarning
 from skal.utils._arrays import check_finite
-from skal.utils._rows import is_column, looks_like_vectors, num_rows, to_list
+from skal.utils._rows import (
+    is_column,
+    is_mapped,
+    is_sliced,
+    looks_like_vectors,
+    missing_texts,
+    num_rows,
+    to_list,
+)
 from skal.utils._warnings import warn
 
 
@@ -55,14 +65,22 @@ def check_texts(X, name="X"):
     texts[:] = rows
     for row, text in enumerate(texts):
         if not isinstance(text, str):
-            raise ValueError(_not_a_text(name, row, text))
+            raise ValueError(not_a_text(name, [row], text))
     return texts
 
 
-def _not_a_text(name, row, value):
+def not_a_text(name, rows, value):
+    """What to say of rows that are no texts, the first of them being `value`."""
+    first = f"Row {rows[0]} is {value!r:.60} ({type(value).__name__})"
+    if len(rows) == 1:
+        return (
+            f"Every row of {name} must be a str. {first}; drop the row or replace it "
+            "with a text."
+        )
+    others = ", ".join(map(str, rows[1:6])) + ", ..." * (len(rows) > 6)
     return (
-        f"Every row of {name} must be a str. Row {row} is {value!r:.60} "
-        f"({type(value).__name__}); drop the row or replace it with a text."
+        f"Every row of {name} must be a str. {first}, and so are {len(rows) - 1} more "
+        f"no str: {others}; drop these rows or replace them with texts."
     )
 
 
@@ -76,21 +94,59 @@ def check_not_bare_string(X, name="X"):
 
 
 def check_pool(X, estimator=None, name="X_pool"):
-    """Refuse a pool that no strategy could work on, before anything is computed."""
+    """Refuse a pool that no strategy could work on, before anything is computed.
+
+    Of a pool that is read in slices the rows are checked when they are read.
+    """
     check_not_bare_string(X, name)
+    _check_kind(X, name)
     n_rows = num_rows(X)
     if n_rows == 0:
         raise ValueError(f"{name} is empty. Pass at least one row.")
-    if estimator is not None and _takes_texts(estimator):
+    texts_only = estimator is not None and _takes_texts(estimator)
+    if is_column(X):
+        _check_column(X, name, texts_only)
+    elif texts_only:
         check_texts(X, name)
-    elif is_column(X):
-        _check_column(X, name)
     elif isinstance(X, np.ndarray) and X.dtype.kind in "OU" and X.shape[1:] == (1,):
         raise ValueError(
             f"{name} must be one-dimensional if it is a column of texts. Got an object "
             f"array of shape {X.shape}; pass {name}[:, 0]."
         )
+    if is_mapped(X):
+        _check_file_is_whole(X, name)
     return n_rows
+
+
+def _check_kind(X, name):
+    """Refuse what has no rows in an order, or none that can be read twice."""
+    got = type(X).__name__
+    is_sized = hasattr(X, "__len__") or hasattr(X, "shape")
+    if isinstance(X, (Iterator, Set)) or not is_sized:
+        raise TypeError(
+            f"{name} must be rows in an order that can be read more than once. Got "
+            f"{got}; pass a list of its rows."
+        )
+    # A table of the libraries datasets and pyarrow, too, is a mapping of columns.
+    if isinstance(X, Mapping) or (hasattr(X, "column_names") and hasattr(X, "shape")):
+        names = list(getattr(X, "column_names", X))
+        raise TypeError(
+            f"{name} must be one column of texts, or vectors. Got {got} with "
+            f"{names!s:.200}; pass the column that holds the texts, for example "
+            f"{name}['text']."
+        )
+
+
+def _check_file_is_whole(X, name):
+    """Refuse a memory-mapped file that was cut short: reading it would be a crash."""
+    while isinstance(X.base, np.ndarray):
+        X = X.base
+    path, needed = getattr(X, "filename", None), getattr(X, "offset", 0) + X.nbytes
+    if path is not None and os.path.getsize(path) < needed:
+        raise ValueError(
+            f"{name} is memory-mapped, and its file must not be cut short. {path} has "
+            f"{os.path.getsize(path)} bytes of {needed}; write it again."
+        )
 
 
 def check_new_rows(X, estimator, name="X"):
@@ -113,17 +169,30 @@ def _takes_texts(estimator):
     return tags.string and not tags.two_d_array
 
 
-def _check_column(X, name):
+def _check_column(X, name, texts_only):
     """Refuse missing values, and texts mixed with something else."""
-    rows = to_list(X)
-    is_text = [isinstance(row, str) for row in rows]
+    missing = missing_texts(X)
+    if missing is not None:
+        if len(missing):
+            raise ValueError(not_a_text(name, missing, None))
+        return
+    if is_sliced(X):
+        return
+    is_text = _are_texts(X)
     if all(is_text):
         return
-    bad = is_text.index(False)
-    if not any(is_text):
-        bad = next((i for i, row in enumerate(rows) if _is_missing(row)), None)
-    if bad is not None:
-        raise ValueError(_not_a_text(name, bad, rows[bad]))
+    rows, bad = to_list(X), np.flatnonzero(np.logical_not(is_text))
+    if not any(is_text) and not texts_only:
+        bad = [row for row, value in enumerate(rows) if _is_missing(value)]
+    if len(bad):
+        raise ValueError(not_a_text(name, bad, rows[bad[0]]))
+
+
+def _are_texts(X):
+    """For each row whether it is a str; one True where all are."""
+    if set(map(type, X)) <= {str, np.str_}:
+        return [True]
+    return [isinstance(row, str) for row in to_list(X)]
 
 
 def check_labels(y, n_rows):

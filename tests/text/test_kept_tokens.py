@@ -8,6 +8,7 @@ import warnings
 import joblib
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
@@ -51,18 +52,38 @@ def test_every_round_uses_the_tokens_of_the_first(
     assert tokenized == []
 
 
-def test_only_the_subpool_is_tokenised(make_classifier, toy_texts, tokenized):
+@pytest.mark.parametrize("container", [list, pd.Series, pl.Series])
+def test_only_the_subpool_is_tokenised(
+    make_classifier, toy_texts, tokenized, container
+):
     X, y = toy_texts
     learner = ActiveLearner(
         make_classifier(), RandSub(Entropy(), max_subpool=10), n_queries=3
     )
     learner.fit(X[:20], y[:20])
     tokenized.clear()
-    learner.query(X)
+    learner.query(container(X))
     assert 1 <= len(tokenized) <= 10
 
 
-@pytest.mark.parametrize("container", [list, tuple, np.array, pd.Series])
+@pytest.mark.parametrize("container", [pd.Series, pl.Series])
+def test_of_a_series_the_texts_are_taken_when_they_are_asked_for(
+    fitted, toy_texts, container
+):
+    X, _ = toy_texts
+    texts = fitted.keep_tokens(container(X))
+    assert isinstance(texts.texts, container)
+    assert texts[3] == X[3]
+    assert list(texts[5:8]) == X[5:8]
+    assert list(texts[[7, 2]][[1]]) == [X[2]]
+    part = fitted.predict_proba(texts[np.arange(40)])
+    np.testing.assert_allclose(part, fitted.predict_proba(X[:40]), atol=1e-6)
+    np.testing.assert_array_equal(fitted.predict_proba(texts), fitted.predict_proba(X))
+    with pytest.raises(ValueError, match="Row 1 is"):
+        fitted.keep_tokens(container([X[0], None]))
+
+
+@pytest.mark.parametrize("container", [list, tuple, np.array, pd.Series, pl.Series])
 def test_the_view_says_what_the_classifier_says(fitted, toy_texts, container):
     X, _ = toy_texts
     pool = container([*X, *X[:5]])

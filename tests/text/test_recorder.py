@@ -322,7 +322,7 @@ def not_fitted(*args):
         (POOL[0], ValueError, "Expected 2D array"),
         (POOL * np.nan, ValueError, "Input X_unlabeled contains NaN"),
         (["a text"], ValueError, "could not convert"),
-        (5, TypeError, "Expected sequence or array-like"),
+        (5, TypeError, "must be rows in an order .* Got int"),
     ],
     ids=str,
 )
