@@ -323,7 +323,7 @@ class NeighborIndex:
         short = np.arange(len(queries))
         for wider in FAISS_KINDS[self.kind].wider:
             wide = wider * k * len(self) // n_live
-            if wide > _SHARE_WORTH_IT * len(self):
+            if len(short) == 0 or wide > _SHARE_WORTH_IT * len(self):
                 break
             found = self._find(queries[short], wide, live)
             enough = (found >= 0).sum(axis=1) >= k
