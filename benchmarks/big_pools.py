@@ -1,0 +1,253 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""How long an annotator waits, and how much memory a query takes, as the pool grows.
+
+A pool of texts in a folder of Parquet shards, with a vector for each in a memory-mapped
+file (those of `index.py`, so that the neighbours are as far apart as in real
+embeddings) and, for ten million, a saved quantised index. A small BERT, trained on 200
+labelled rows, looks at what a filter leaves of the pool; entropy picks 25 rows. Beside
+AnchorAL (10 anchors in each of 2 classes, 50 neighbours, at most 1,000 rows): SEALS (50
+neighbours), RandSub (1,000 rows) and the whole pool. Run it as
+
+    python benchmarks/big_pools.py --data DIR --model CHECKPOINT --work FOLDER \
+        --out OUT [--rows 10000000]
+
+where DIR holds the folder `agnews` for `skal.datasets.load_parquet_folder` and FOLDER
+keeps pools, vectors and indexes (12 GB for ten million). OUT gets ``waits.csv``, a row
+per filter and size, ``seals.csv``, the subpools of SEALS over 50 rounds, and
+``waits.png``; what they have already is not measured again. Each line comes from a
+process of its own. Memory is what is not mapped from files, at its peak.
+
+The classifier is frozen, so that a round is a query and nothing else; the median of
+five queries is given, each after 25 labels more, and the first one apart. Texts repeat
+(25,010 of them), vectors do not; the two have nothing to do with each other.
+"""
+
+import argparse
+import json
+import os
+import platform
+import time
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from index import Case, PeakMemory, Table, alone, write_vectors
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.frozen import FrozenEstimator
+
+from skal import ActiveLearner, TransformerClassifier
+from skal.datasets import ParquetColumn, load_parquet_folder
+from skal.exceptions import FrozenEstimatorWarning
+from skal.filters import SEALS, AnchorAL, RandSub
+from skal.strategies import Entropy
+from skal.utils import NeighborIndex
+
+PACKAGES = ["faiss-cpu", "numpy", "pyarrow", "scikit-learn", "skal", "torch"]
+PACKAGES += ["transformers"]
+N_LABELED, N_ROUNDS, N_QUERIES, SEALS_ROUNDS = 200, 5, 25, 50
+QUANTISED_FROM = 10**7
+# Up to how many rows the whole pool is looked at: a million takes ten minutes a query.
+LARGEST = {"none": 10**5}
+_SHARD = 500_000
+
+
+class Lookup(TransformerMixin, BaseEstimator):
+    """The vectors of texts that end with the number of their row."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def fit(self, X=None, y=None):
+        """Open the file."""
+        self.vectors_ = np.load(self.path, mmap_mode="r")
+        return self
+
+    def transform(self, X):
+        """The whole file for the whole pool, else the rows."""
+        if len(X) == len(self.vectors_):
+            return self.vectors_
+        rows = [int(text.rpartition(" ")[2]) for text in X]
+        return np.float32(self.vectors_[rows])
+
+
+def write_pool(case, texts):
+    """Shards of texts, each with the number of its row."""
+    folder = case.work / f"{case.n_rows}_texts"
+    if folder.exists():
+        return
+    unfinished = folder.with_suffix(".part")
+    unfinished.mkdir(exist_ok=True)
+    for start in range(0, case.n_rows, _SHARD):
+        rows = range(start, min(start + _SHARD, case.n_rows))
+        column = [f"{texts[row % len(texts)]} {row}" for row in rows]
+        path = unfinished / f"{start:09d}.parquet"
+        pq.write_table(pa.table({"text": column}), path, compression="zstd")
+    unfinished.rename(folder)
+
+
+def trained(args):
+    """The classifier, and 200 rows with their labels: business news or not."""
+    data = load_parquet_folder(Path(args.data) / "agnews")
+    y = np.asarray(data.target) == 2
+    rows = np.random.default_rng(0).choice(len(y), N_LABELED, replace=False)
+    classifier = TransformerClassifier(
+        args.model, lr=5e-4, min_steps=100, max_length=64, device="cpu", random_state=0
+    )
+    return classifier.fit([data.data[row] for row in rows], y[rows]), y
+
+
+def filters(case):
+    """Names and filters around entropy."""
+    encoder = FrozenEstimator(Lookup(case.work / f"{case.name}.npy").fit())
+    index = case.folder("ivf_pq") if case.n_rows >= QUANTISED_FROM else "auto"
+    found = {"encoder": encoder, "index": index}
+    return {
+        "AnchorAL": AnchorAL(Entropy(), n_anchors=10, n_neighbors=50, **found),
+        "SEALS": SEALS(Entropy(), n_neighbors=50, **found),
+        "RandSub": RandSub(Entropy(), max_subpool=1000),
+        "none": Entropy(),
+    }
+
+
+class Rounds:
+    """A learner with 200 labels and a pool; each query is followed by its answers."""
+
+    def __init__(self, name, case, args):
+        warnings.simplefilter("ignore", FrozenEstimatorWarning)
+        classifier, self.y = trained(args)
+        self.pool = ParquetColumn(case.work / f"{case.n_rows}_texts", "text")
+        self.learner = ActiveLearner(
+            FrozenEstimator(classifier),
+            filters(case)[name],
+            n_queries=N_QUERIES,
+            random_state=0,
+        )
+        self.asked = np.linspace(0, case.n_rows - 1, N_LABELED).astype(np.int64)
+        self.learner.fit(self.pool[self.asked], self.y[self.asked % len(self.y)])
+
+    def query(self, n_rounds):
+        """Seconds and size of the subpool of each query."""
+        for _ in range(n_rounds):
+            start = time.perf_counter()
+            rows = self.learner.query(self.pool, exclude=self.asked)
+            seconds = time.perf_counter() - start
+            yield seconds, self.learner._log.n_subpool or len(self.pool)
+            self.asked = np.concatenate([self.asked, rows])
+            self.learner.teach(self.pool[rows], self.y[rows % len(self.y)])
+
+
+def waits(name, case, args):
+    """A row of waits.csv."""
+    many = case.n_rows >= 10**6 and name == "none"
+    rounds = Rounds(name, case, args)
+    with PeakMemory() as memory:
+        found = list(rounds.query(2 if many else 1 + N_ROUNDS))
+    seconds, sizes = zip(*found, strict=True)
+    return {
+        "first query, s": seconds[0],
+        "a later query, s": float(np.median(seconds[1:])),
+        "subpool": int(np.median(sizes[1:])),
+        "peak memory, MB": memory.megabytes,
+    }
+
+
+def growth(case, args):
+    """Rows of seals.csv."""
+    found = Rounds("SEALS", case, args).query(SEALS_ROUNDS)
+    return [
+        {"round": number, "seconds": seconds, "subpool": size}
+        for number, (seconds, size) in enumerate(found, start=1)
+    ]
+
+
+def prepare(case, args):
+    """The pool, its vectors and, where it is large, their index."""
+    alone(write_vectors, case)
+    alone(write_pool, case, load_parquet_folder(Path(args.data) / "agnews").data)
+    if case.n_rows >= QUANTISED_FROM and not case.folder("ivf_pq").exists():
+        alone(write_index, case)
+
+
+def write_index(case):
+    """Build and save the quantised index."""
+    NeighborIndex(case.vectors, "ivf_pq", n_jobs=case.threads).save(
+        case.folder("ivf_pq")
+    )
+
+
+def run(case, args):
+    """All that is not yet measured of one size."""
+    table, seals = Table(args.out / "waits.csv"), Table(args.out / "seals.csv")
+    prepare(case, args)
+    for name in filters(case):
+        key = {"filter": name, "rows": case.n_rows}
+        if case.n_rows > LARGEST.get(name, 10**9) or table.has(**key):
+            continue
+        table.add(key, [alone(waits, name, case, args)])
+    if case.n_rows == args.seals_rows and not seals.has(rows=case.n_rows):
+        seals.add({"rows": case.n_rows}, alone(growth, case, args))
+
+
+def plot(out):
+    """Seconds over rows, a line per filter; and how SEALS grows."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
+    table, markers = pd.read_csv(out / "waits.csv"), "osv^"
+    columns = {"a later query, s": axes[0], "peak memory, MB": axes[1]}
+    for (name, part), marker in zip(table.groupby("filter"), markers, strict=False):
+        part = part.sort_values("rows")
+        for column, ax in columns.items():
+            ax.loglog(part["rows"], part[column], marker=marker, label=name)
+            ax.set(xlabel="rows in the pool", ylabel=column)
+    axes[0].legend()
+    if (out / "seals.csv").exists():
+        seals = pd.read_csv(out / "seals.csv")
+        axes[2].plot(seals["round"], seals["seconds"], color="C3", marker=".")
+        label = f"a query with SEALS, s ({seals['rows'].iloc[0]:,} rows)"
+        axes[2].set(xlabel="round", ylabel=label, ylim=(0, None))
+    figure.savefig(out / "waits.png", dpi=120)
+
+
+def about(args):
+    """Settings and versions."""
+    return {
+        "finished": time.strftime("%Y-%m-%d %H:%M:%S"),
+        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs",
+        "load": os.getloadavg(),
+        "threads": args.threads,
+        "dtype": "float16",
+        "model": Path(args.model).name,
+        "versions": {"python": platform.python_version()}
+        | {name: version(name) for name in PACKAGES},
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--rows", type=int, nargs="+", default=[10**4, 10**5, 10**6])
+    parser.add_argument("--seals-rows", type=int, default=10**5)
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = str(args.threads)
+    args.work.mkdir(parents=True, exist_ok=True)
+    args.out.mkdir(parents=True, exist_ok=True)
+    for n_rows in args.rows:
+        case = Case(n_rows, 24, 384, "float16", args.threads, "wall", args.work)
+        run(case, args)
+    (args.out / "waits.json").write_text(json.dumps(about(args), indent=1) + "\n")
+    plot(args.out)
+
+
+if __name__ == "__main__":
+    main()
