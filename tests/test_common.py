@@ -25,8 +25,10 @@ from skal.strategies import (
     ALPS,
     BADGE,
     BALD,
+    MAL,
     PLMKM,
     REAL,
+    VAAL,
     AcTune,
     BatchBALD,
     BertKM,
@@ -156,6 +158,14 @@ class DiscriminativeALOfDenseClassifier(FitsItsNetwork, DiscriminativeAL):
     """Discriminative AL with a classifier of its own."""
 
 
+class VAALOfDenseClassifier(FitsItsNetwork, VAAL):
+    """VAAL with a classifier of its own."""
+
+
+class MALOfDenseClassifier(FitsItsNetwork, MAL):
+    """MAL with a classifier of its own."""
+
+
 class CartographyALOfDenseClassifier(FitsItsNetwork, CartographyAL):
     """Cartography AL with a classifier of its own."""
 
@@ -244,6 +254,15 @@ class SEALSOfLogisticRegression(FitsItsClassifier, SEALS):
     """SEALS with a classifier of its own."""
 
 
+# Enough for a check, too few to learn anything.
+FEW_STEPS = {
+    "n_components": 3,
+    "hidden_layer_sizes": (5,),
+    "n_steps": 3,
+    "batch_size": 8,
+    "device": "cpu",
+    "random_state": 0,
+}
 ESTIMATORS = [
     ActiveLearner(LogisticRegression(), random_state=0),
     ActiveLearner(LogisticRegression(), AnchorAL(Entropy()), random_state=0),
@@ -262,6 +281,9 @@ ESTIMATORS = [
         device="cpu",
         random_state=0,
     ),
+    VAALOfDenseClassifier(**FEW_STEPS),
+    MALOfDenseClassifier(**FEW_STEPS),
+    VAAL(encoder=FunctionTransformer(validate=True), **FEW_STEPS),
     CartographyALOfDenseClassifier(t_cor=0.8, device="cpu", random_state=0),
     ForgettingEventsOfDenseClassifier(n_neighbors=3),
     LabelDispersionOfStages(),
@@ -415,6 +437,11 @@ STRATEGIES = [
     ),
     AcTune(n_clusters=5, n_per_region=2, max_share=0.3, random_state=0),
     RandSub(AcTune(random_state=0), max_subpool=30, random_state=0),
+    VAAL(**FEW_STEPS),
+    VAAL(encoder="auto", **FEW_STEPS),
+    MAL(**FEW_STEPS),
+    RandSub(MAL(**FEW_STEPS), max_subpool=30, random_state=0),
+    AnchorAL(VAAL(**FEW_STEPS), n_neighbors=5, random_state=0),
     DiscriminativeAL(
         hidden_layer_sizes=(5,), max_epochs=3, device="cpu", random_state=0
     ),

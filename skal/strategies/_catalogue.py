@@ -15,7 +15,8 @@ _TIES = "ties by lower row"
 
 # name: family, time, memory beside what is read, paper, what agrees with the authors'
 # code, in what we deviate from it. n pool rows, L labelled, b picked, C classes, d
-# dimensions, T samples or recorded epochs, K clusters.
+# dimensions, T samples or recorded epochs, K clusters, h units in
+# a layer.
 _CARDS = {
     "RandomSampling": (
         "baseline",
@@ -225,6 +226,22 @@ _CARDS = {
         "picks given the network's output",
         "weighs its two classes alike, and picks from the whole pool",
     ),
+    "VAAL": (
+        "adversarial",
+        "a look at pool and labelled rows + small networks + O(n h (d + h))",
+        "O(n)",
+        "Sinha et al. 2019",
+        "each loss up to its weights, and picks given the discriminator's output",
+        "the paper's bound in place of the code's mean squares and summed divergences",
+    ),
+    "MAL": (
+        "adversarial",
+        "a look at pool and labelled rows + small networks + O(n h (d + h))",
+        "O(n)",
+        "Ebrahimi et al. 2020",
+        "each loss (no code of the authors')",
+        "experimental: what the paper leaves open is chosen",
+    ),
     "AcTune": (
         "regions",
         _LOOK + "O(n K d)",
@@ -284,8 +301,8 @@ def list_strategies(family=None):
     ----------
     family : str, default=None
         One of "baseline", "uncertainty", "disagreement", "gradient", "errors",
-        "training", "coverage", "contrast", "regions", "cold start" and "composition".
-        None lists all.
+        "training", "coverage", "contrast", "adversarial", "regions", "cold start" and
+        "composition". None lists all.
 
     Returns
     -------
