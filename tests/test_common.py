@@ -348,6 +348,9 @@ BY_POSITION = {
     "check_methods_sample_order_invariance",
     "check_methods_subset_invariance",
 }
+# Those checks set one component, where MAL's features are one of two points, and its
+# ranks may agree or not.
+BY_CHANCE = (MALOfDenseClassifier,)
 
 
 def name_of(check):
@@ -359,6 +362,7 @@ CHECKS = [
     for estimator in ESTIMATORS
     for _, check in estimator_checks_generator(estimator)
     if name_of(check) not in NOT_CLAIMED
+    and not (isinstance(estimator, BY_CHANCE) and name_of(check) in BY_POSITION)
 ]
 
 

@@ -232,7 +232,8 @@ _CARDS = {
         "O(n)",
         "Sinha et al. 2019",
         "each loss up to its weights, and picks given the discriminator's output",
-        "the paper's bound in place of the code's mean squares and summed divergences",
+        "the paper's bound in place of the code's mean squares and summed divergences; "
+        "beta is 0.1",
     ),
     "MAL": (
         "adversarial",
@@ -240,7 +241,7 @@ _CARDS = {
         "O(n)",
         "Ebrahimi et al. 2020",
         "each loss (no code of the authors')",
-        "experimental: what the paper leaves open is chosen",
+        "experimental: what the paper leaves open is chosen; ranks in place of a gate",
     ),
     "AcTune": (
         "regions",

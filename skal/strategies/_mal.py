@@ -1,12 +1,12 @@
 # Authors: The skal developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""MAL: uncertain rows among those unlike the labelled ones."""
+"""MAL: uncertain rows that are also unlike the labelled ones."""
 
 from numbers import Real
 
 import numpy as np
-from scipy.special import expit
+from scipy.stats import rankdata
 
 from skal.functional import logit_entropy
 from skal.strategies._adversarial import AdversarialStrategy
@@ -14,14 +14,18 @@ from skal.utils._sklearn import Interval
 
 
 class MAL(AdversarialStrategy):
-    r"""Pick uncertain rows among those that differ from the labelled ones.
+    r"""Pick uncertain rows that also differ from the labelled ones.
 
     *Experimental*: the authors gave no code, and their text leaves details open.
 
     A network F gives each row features of length 1, a cosine classifier C learns the
     labels from them, and a discriminator D to tell labelled rows from the others. On
     unlabelled rows F and C play a game: F makes C's entropy small, C makes it large.
-    Picked are the rows that D takes for unlabelled, those of the largest entropy first.
+    Picked are the rows that rank high both by C's entropy H and by D's probability of
+    being unlabelled:
+
+    .. math:: \operatorname{argmax}_{x \in U} \operatorname{rank} H(x) +
+        \operatorname{rank} P_D(u \mid x)
 
     Parameters
     ----------
@@ -76,11 +80,11 @@ class MAL(AdversarialStrategy):
 
     Notes
     -----
-    `transform` gives the entropy as a share of its maximum, less 1 for rows that D
-    takes for labelled, P(unlabelled) <= 0.5; in one column, ties to the lower row. The
-    classes are those that occur among the labels. Where there is one, all entropies are
-    0, and the scores are P(unlabelled); where nothing is labelled, rows are drawn at
-    random.
+    `transform` gives the mean of both ranks as a share of the pool, in one column: a
+    score compares a row with the others of the pool. Equal values share their mean
+    rank, and ties go to the lower row. The classes are those that occur among the
+    labels. Where there is one, all entropies are 0, and D alone decides; where nothing
+    is labelled, rows are drawn at random.
 
     The vectors are standardised first, feature by feature over pool and labelled rows.
     With :math:`p(x) = \operatorname{softmax}(W^\top F(x) / T)` each step is one of
@@ -98,8 +102,12 @@ class MAL(AdversarialStrategy):
 
     What the sources leave open, and what is done here:
 
-    * how novelty and entropy go together: the paper's abstract has the highest entropy
-      among the rows that the discriminator predicts to be unlabelled;
+    * how novelty and entropy go together. The paper's abstract has the highest entropy
+      among the rows that D predicts to be unlabelled. But D knows few labelled rows by
+      heart, and takes most of any pool for unlabelled (0.77 of TREC with 100 labels
+      from some of its classes, 0.67 with 500): that leaves the entropy to decide, and
+      of 30 picks 0.54 and 0.74 came from other classes, where chance gives 0.54 and
+      0.57. By ranks it is 0.70 and 0.92, whatever scale either has;
     * whether F deceives D: no, the game about the entropy is what brings labelled and
       unlabelled rows together;
     * the weight of the entropy, and that W is not normalised: from minimax entropy, the
@@ -169,8 +177,6 @@ class MAL(AdversarialStrategy):
         )
 
     def _judge(self, outputs):
-        n_classes = outputs["logits"].shape[1]
-        if n_classes == 1:
-            return expit(-outputs["labeled"].astype(np.float64))
-        is_known = outputs["labeled"] >= 0
-        return logit_entropy(outputs["logits"]) / np.log(n_classes) - is_known
+        uncertain = rankdata(logit_entropy(outputs["logits"]))
+        novel = rankdata(-outputs["labeled"])
+        return (uncertain + novel) / (2 * len(novel))

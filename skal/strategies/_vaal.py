@@ -34,8 +34,9 @@ class VAAL(AdversarialStrategy):
     hidden_layer_sizes : array-like of int, default=(256,)
         Widths of the ReLU layers of encoder and discriminator, in turned order of the
         decoder; at least one.
-    beta : float, default=1.0
-        How much the codes' divergence from a unit Gaussian weighs.
+    beta : float, default=0.1
+        How much the codes' divergence from a unit Gaussian weighs: the share of a
+        feature's variance that counts as noise, not worth encoding.
     adversary : float, default=1.0
         How much it weighs in the autoencoder's loss to deceive the discriminator.
     n_steps : int, default=300
@@ -69,7 +70,7 @@ class VAAL(AdversarialStrategy):
     See Also
     --------
     DiscriminativeAL : Tells the rows apart with nobody in the way.
-    MAL : Looks for uncertain rows among them.
+    MAL : Weighs how uncertain they are as well.
     skal.functional.vae_loss : The autoencoder's loss.
 
     Notes
@@ -98,9 +99,13 @@ class VAAL(AdversarialStrategy):
     * it takes the mean of the squared errors over all features, and *sums* the
       divergences over the batch. This is the loss above with :math:`\beta m d / 2` in
       place of :math:`\beta`, 24,576 for 128 rows of 384 features: the codes of all rows
-      become one. The loss here is the paper's, the evidence lower bound. (With the
-      divergences' mean and the squares' mean the codes of such vectors are still one,
-      and the picks as good as random ones.);
+      become one, and the picks as good as random ones. (They still are with the mean
+      of the divergences beside the mean of the squares.) The loss here is the paper's;
+    * its :math:`\beta` is 1. Beside features of variance 1 that makes all of each
+      feature noise, so that nothing is encoded but what many features share: of 30
+      picks in ten independent features 0.69 came from where no row was labelled, as
+      many as by chance, and with 0.1 it is 0.98. On embeddings, whose features do
+      correlate, both pick alike (TREC, 0.94 against 0.97 with 100 labels);
     * it sees images: the networks are convolutional, with batch normalisation that is
       still learning while rows are scored, so that a score depends on the rows beside
       it; here there is none, and a row's score is its own;
@@ -137,7 +142,7 @@ class VAAL(AdversarialStrategy):
         encoder=None,
         n_components=32,
         hidden_layer_sizes=(256,),
-        beta=1.0,
+        beta=0.1,
         adversary=1.0,
         n_steps=300,
         batch_size=128,
