@@ -16,7 +16,7 @@ _TIES = "ties by lower row"
 # name: family, time, memory beside what is read, paper, what agrees with the authors'
 # code, in what we deviate from it. n pool rows, L labelled, b picked, C classes, d
 # dimensions, T samples or recorded epochs, K clusters, h units in
-# a layer.
+# a layer of a network.
 _CARDS = {
     "RandomSampling": (
         "baseline",
@@ -313,9 +313,9 @@ def list_strategies(family=None):
         :class:`~skal.base.Reads`; of strategies made of strategies: with
         :class:`Entropy` inside), "cold_start" (whether it can be queried before any
         label exists), "time" and "memory" (n pool rows, L labelled ones, b picked, C
-        classes, d dimensions, T samples or epochs; memory beside what it reads),
-        "paper", "agreement" (what equals the authors' results on their own inputs) and
-        "deviations".
+        classes, d dimensions, h units in a layer, T samples or epochs; memory beside
+        what it reads), "paper", "agreement" (what equals the authors' results on their
+        own inputs) and "deviations".
 
     Raises
     ------

@@ -182,8 +182,7 @@ def test_three_rounds_on_trec_from_a_seed_of_one_class(tiny_bert, trec, cls, fil
         of_trec(tiny_bert), strategy, classes=range(6), n_queries=20, random_state=0
     )
     seed = np.flatnonzero(y == y[0])[:30]
-    with pytest.warns(SingleClassWarning):
-        learner.fit([X[row] for row in seed], y[seed], ids=seed)
+    learner.fit([X[row] for row in seed], y[seed], ids=seed)
     for _ in range(3):
         rows = learner.query(X, ids=range(1000))
         learner.teach([X[row] for row in rows], y[rows], ids=rows)
