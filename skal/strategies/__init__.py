@@ -24,19 +24,23 @@ from skal.strategies._discriminative import DiscriminativeAL
 from skal.strategies._dynamics import ForgettingEvents, LabelDispersion
 from skal.strategies._embedding_k_means import PLMKM, BertKM, FTBertKM
 from skal.strategies._gradient_length import ExpectedGradientLength
+from skal.strategies._mal import MAL
 from skal.strategies._predicted_loss import PredictedLoss
 from skal.strategies._prefiltered import DiverseMiniBatch, SuggestiveAnnotation
 from skal.strategies._proxy import ViaProxy
 from skal.strategies._random import RandomSampling
 from skal.strategies._real import REAL
 from skal.strategies._uncertainty import Entropy, LeastConfidence, Margin
+from skal.strategies._vaal import VAAL
 
 __all__ = [
     "ALPS",
     "BADGE",
     "BALD",
+    "MAL",
     "PLMKM",
     "REAL",
+    "VAAL",
     "AcTune",
     "BatchBALD",
     "BertKM",

@@ -15,7 +15,8 @@ _TIES = "ties by lower row"
 
 # name: family, time, memory beside what is read, paper, what agrees with the authors'
 # code, in what we deviate from it. n pool rows, L labelled, b picked, C classes, d
-# dimensions, T samples or recorded epochs, K clusters.
+# dimensions, T samples or recorded epochs, K clusters, h units in
+# a layer of a network.
 _CARDS = {
     "RandomSampling": (
         "baseline",
@@ -225,6 +226,23 @@ _CARDS = {
         "picks given the network's output",
         "weighs its two classes alike, and picks from the whole pool",
     ),
+    "VAAL": (
+        "adversarial",
+        "a look at pool and labelled rows + small networks + O(n h (d + h))",
+        "O(n)",
+        "Sinha et al. 2019",
+        "each loss up to its weights, and picks given the discriminator's output",
+        "the paper's bound in place of the code's mean squares and summed divergences; "
+        "beta is 0.1",
+    ),
+    "MAL": (
+        "adversarial",
+        "a look at pool and labelled rows + small networks + O(n h (d + h))",
+        "O(n)",
+        "Ebrahimi et al. 2020",
+        "each loss (no code of the authors')",
+        "experimental: what the paper leaves open is chosen; ranks in place of a gate",
+    ),
     "AcTune": (
         "regions",
         _LOOK + "O(n K d)",
@@ -284,8 +302,8 @@ def list_strategies(family=None):
     ----------
     family : str, default=None
         One of "baseline", "uncertainty", "disagreement", "gradient", "errors",
-        "training", "coverage", "contrast", "regions", "cold start" and "composition".
-        None lists all.
+        "training", "coverage", "contrast", "adversarial", "regions", "cold start" and
+        "composition". None lists all.
 
     Returns
     -------
@@ -295,9 +313,9 @@ def list_strategies(family=None):
         :class:`~skal.base.Reads`; of strategies made of strategies: with
         :class:`Entropy` inside), "cold_start" (whether it can be queried before any
         label exists), "time" and "memory" (n pool rows, L labelled ones, b picked, C
-        classes, d dimensions, T samples or epochs; memory beside what it reads),
-        "paper", "agreement" (what equals the authors' results on their own inputs) and
-        "deviations".
+        classes, d dimensions, h units in a layer, T samples or epochs; memory beside
+        what it reads), "paper", "agreement" (what equals the authors' results on their
+        own inputs) and "deviations".
 
     Raises
     ------
