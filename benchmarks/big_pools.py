@@ -3,8 +3,8 @@
 
 """How long an annotator waits, and how much memory a query takes, as the pool grows.
 
-A pool of texts in a folder of Parquet shards, with a vector for each in a memory-mapped
-file (those of `index.py`, so that the neighbours are as far apart as in real
+A pool of texts in a memory-mapped Arrow file, with a vector for each in a memory-mapped
+array (those of `index.py`, so that the neighbours are as far apart as in real
 embeddings) and, for ten million, a saved quantised index. A small BERT, trained on 200
 labelled rows, looks at what a filter leaves of the pool; entropy picks 25 rows. Beside
 AnchorAL (10 anchors in each of 2 classes, 50 neighbours, at most 1,000 rows): SEALS (50
@@ -36,13 +36,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from index import Case, PeakMemory, Table, alone, write_vectors
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.frozen import FrozenEstimator
 
 from skal import ActiveLearner, TransformerClassifier
-from skal.datasets import ParquetColumn, load_parquet_folder
+from skal.datasets import load_parquet_folder
 from skal.exceptions import FrozenEstimatorWarning
 from skal.filters import SEALS, AnchorAL, RandSub
 from skal.strategies import Entropy
@@ -54,7 +53,7 @@ N_LABELED, N_ROUNDS, N_QUERIES, SEALS_ROUNDS = 200, 5, 25, 50
 QUANTISED_FROM = 10**7
 # Up to how many rows the whole pool is looked at: a million takes ten minutes a query.
 LARGEST = {"none": 10**5}
-_SHARD = 500_000
+_CHUNK = 100_000
 
 
 class Lookup(TransformerMixin, BaseEstimator):
@@ -77,18 +76,24 @@ class Lookup(TransformerMixin, BaseEstimator):
 
 
 def write_pool(case, texts):
-    """Shards of texts, each with the number of its row."""
-    folder = case.work / f"{case.n_rows}_texts"
-    if folder.exists():
+    """An Arrow file of texts, each with the number of its row."""
+    path = case.work / f"{case.n_rows}_texts.arrow"
+    if path.exists():
         return
-    unfinished = folder.with_suffix(".part")
-    unfinished.mkdir(exist_ok=True)
-    for start in range(0, case.n_rows, _SHARD):
-        rows = range(start, min(start + _SHARD, case.n_rows))
-        column = [f"{texts[row % len(texts)]} {row}" for row in rows]
-        path = unfinished / f"{start:09d}.parquet"
-        pq.write_table(pa.table({"text": column}), path, compression="zstd")
-    unfinished.rename(folder)
+    schema = pa.schema([("text", pa.string())])
+    unfinished = path.with_suffix(".part")
+    with pa.OSFile(str(unfinished), "wb") as file, pa.ipc.new_file(file, schema) as out:
+        for start in range(0, case.n_rows, _CHUNK):
+            rows = range(start, min(start + _CHUNK, case.n_rows))
+            column = [f"{texts[row % len(texts)]} {row}" for row in rows]
+            out.write_batch(pa.record_batch([column], schema=schema))
+    unfinished.rename(path)
+
+
+def read_pool(case):
+    """A column of texts that stays on disk."""
+    file = pa.memory_map(str(case.work / f"{case.n_rows}_texts.arrow"))
+    return pa.ipc.open_file(file).read_all()["text"]
 
 
 def trained(args):
@@ -121,7 +126,7 @@ class Rounds:
     def __init__(self, name, case, args):
         warnings.simplefilter("ignore", FrozenEstimatorWarning)
         classifier, self.y = trained(args)
-        self.pool = ParquetColumn(case.work / f"{case.n_rows}_texts", "text")
+        self.pool = read_pool(case)
         self.learner = ActiveLearner(
             FrozenEstimator(classifier),
             filters(case)[name],
@@ -129,7 +134,12 @@ class Rounds:
             random_state=0,
         )
         self.asked = np.linspace(0, case.n_rows - 1, N_LABELED).astype(np.int64)
-        self.learner.fit(self.pool[self.asked], self.y[self.asked % len(self.y)])
+        self.learner.fit(*self.answers(self.asked))
+
+    def answers(self, rows):
+        """Texts and labels of rows of the pool."""
+        texts = [self.pool[int(row)].as_py() for row in rows]
+        return texts, self.y[rows % len(self.y)]
 
     def query(self, n_rounds):
         """Seconds and size of the subpool of each query."""
@@ -139,12 +149,12 @@ class Rounds:
             seconds = time.perf_counter() - start
             yield seconds, self.learner._log.n_subpool or len(self.pool)
             self.asked = np.concatenate([self.asked, rows])
-            self.learner.teach(self.pool[rows], self.y[rows % len(self.y)])
+            self.learner.teach(*self.answers(rows))
 
 
 def waits(name, case, args):
     """A row of waits.csv."""
-    many = case.n_rows >= 10**6 and name == "none"
+    many = case.n_rows >= 10**5 and name == "none"
     rounds = Rounds(name, case, args)
     with PeakMemory() as memory:
         found = list(rounds.query(2 if many else 1 + N_ROUNDS))

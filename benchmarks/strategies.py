@@ -135,9 +135,10 @@ def dense_learners(_):
         for sampler in SAMPLERS
     }
     trained_further = {
-        "CEAL": CEAL(classifier),
-        "AcTune, self-training": ActiveLearner(
-            PseudoLabelClassifier(classifier, rule="regions"), AcTune()
+        "CEAL, 500 pseudo-labels": CEAL(classifier, max_pseudo_labels=500),
+        "AcTune, 500 pseudo-labels": ActiveLearner(
+            PseudoLabelClassifier(classifier, rule="regions", max_pseudo_labels=500),
+            AcTune(),
         ),
     }
     return learners | sampled | trained_further
