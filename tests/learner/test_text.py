@@ -135,7 +135,7 @@ def test_the_pool_and_each_label_are_encoded_once(make, toy_texts, monkeypatch):
     for _ in range(3):
         rows = learner.query(X)
         learner.teach([X[i] for i in rows], y[rows])
-    assert encoded == [80, 12, 4, 4]  # the pool, then the new labels
+    assert encoded == [12, 80, 4, 4]  # the labels, the pool once, the new labels
 
 
 @pytest.mark.parametrize(
