@@ -11,6 +11,9 @@ as
 
     OMP_NUM_THREADS=1 python benchmarks/adversarial.py --threads 1 [--clock cpu] \
         [--out FOLDER]
+
+The networks are small: where other processes want the cores too, several threads wait
+for each other far longer than they work, unless OMP_WAIT_POLICY is "passive".
 """
 
 import argparse
