@@ -8,7 +8,9 @@ import functools
 import os
 import pickle
 import uuid
+import warnings
 from numbers import Integral
+from typing import NamedTuple
 
 import joblib
 import numpy as np
@@ -17,8 +19,10 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
+from skal.exceptions import TruncationWarning
 from skal.text._embedding_store import EmbeddingStore
 from skal.text._encoder_identity import fingerprint_of, name_of
+from skal.text._parts import Part
 from skal.text._vector_store import text_keys
 from skal.utils._arrays import check_vectors
 from skal.utils._rows import num_rows, take_rows
@@ -30,6 +34,7 @@ from skal.utils._sklearn import (
 )
 from skal.utils._threads import one_thread
 from skal.utils._validation import check_not_bare_string, check_texts
+from skal.utils._warnings import warn
 
 CONSTRAINTS = {
     "encoder": [HasMethods(["fit", "transform"])],
@@ -107,6 +112,8 @@ def embed(
     -----
     CacheWarning
         If something in the store was damaged, and is computed again.
+    TruncationWarning
+        Once, if texts are cut because the model has fewer positions.
 
     See Also
     --------
@@ -176,13 +183,17 @@ def fill(X, encoder, folder, *, dtype, shard_rows, n_jobs, overwrite, verbose):
         if name not in parts
     }
     n_left = sum(map(len, missing.values()))
-    n_computed = 0
+    n_computed, cut = 0, []
     progress = {"total": len(keys), "initial": len(keys) - n_left, "unit": "text"}
     with tqdm(**progress, disable=not verbose) as bar:
-        for name, part, is_new in _computed(store, encoder, X, missing, n_jobs):
-            parts[name] = part
-            n_computed += is_new
+        for name, done in _computed(store, encoder, X, missing, n_jobs):
+            parts[name] = done.part
+            n_computed += done.is_new
+            cut += done.cut
             bar.update(len(missing[name]))
+    if cut:
+        shards = "1 shard" if len(cut) == 1 else f"{len(cut)} shards; this is of one"
+        warn(f"Texts were cut in {shards}. {cut[0]}", TruncationWarning)
     return store.finish(names, parts, keys), len(set(names)), n_computed
 
 
@@ -203,7 +214,7 @@ def _texts(X, rows):
 
 
 def _computed(store, encoder, X, missing, n_jobs):
-    """Yield (name, Part, whether it had to be computed) of shards as they finish."""
+    """Yield (name, Done) of shards as they finish."""
     if not missing:
         return
     with _lending(encoder, store) as path:
@@ -245,14 +256,22 @@ def _borrowed(path):
         return pickle.load(file)
 
 
+class Done(NamedTuple):
+    """A shard that is written, whether just now, and what was said of texts cut."""
+
+    part: Part
+    is_new: bool
+    cut: list
+
+
 def _compute(store, path, name, first_row, texts):
     """Compute a shard, unless a worker that died has finished it."""
     part = store.find(name)
     if part is not None:
-        return name, part, False
+        return name, Done(part, False, [])
     encoder = _lent[path] if path in _lent else _borrowed(path)
     try:
-        with one_thread():
+        with one_thread(), _noted_cuts() as cut:
             vectors = encoder.transform(texts)
         vectors = checked(vectors, len(texts), store.settings["dtype"])
     except Exception as error:
@@ -260,7 +279,23 @@ def _compute(store, path, name, first_row, texts):
             last_row = first_row + len(texts) - 1
             error.add_note(f"In the vectors of rows {first_row} to {last_row} of X.")
         raise
-    return name, store.put(name, vectors), True
+    return name, Done(store.put(name, vectors), True, cut)
+
+
+@contextlib.contextmanager
+def _noted_cuts():
+    """A list of what the block says of texts that are cut; other warnings pass."""
+    cut = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", TruncationWarning)
+        yield cut
+    for said in caught:
+        if issubclass(said.category, TruncationWarning):
+            cut.append(str(said.message))
+        else:
+            warnings.warn_explicit(
+                said.message, said.category, said.filename, said.lineno
+            )
 
 
 def checked(vectors, n_rows, dtype):

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import time
+import warnings
 from pathlib import Path
 
 import joblib
@@ -19,8 +20,14 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 
-from skal.exceptions import CacheWarning, StoreFilesError, StoreMismatchError
+from skal.exceptions import (
+    CacheWarning,
+    StoreFilesError,
+    StoreMismatchError,
+    TruncationWarning,
+)
 from skal.text import SentenceEncoder, embed, load_vectors
+from skal.text._embed import _borrowed
 
 ROWS = 16
 
@@ -419,6 +426,29 @@ def test_what_is_no_pool(store, folder, X, error, message):
 def test_wrong_parameters(texts, encoder, folder, params):
     with pytest.raises(ValueError, match=f"The '{next(iter(params))}' parameter"):
         embed(texts, folder=folder, **{"encoder": encoder} | params)
+
+
+@pytest.mark.parametrize("n_jobs", [None, pytest.param(2, marks=pytest.mark.slow)])
+def test_one_warning_of_texts_that_are_cut(tiny_checkpoint, folder, n_jobs):
+    texts = [f"{row} " + "word " * 200 for row in range(40)] + ["short"]
+    encoder = SentenceEncoder(tiny_checkpoint, max_length=500, device="cpu")
+    with pytest.warns(TruncationWarning, match="cut in 3 shards; .* to 64 tok") as all_:
+        embed(texts, encoder, folder, shard_rows=ROWS, n_jobs=n_jobs)
+    assert [warning.filename for warning in all_] == [__file__]
+
+
+def test_other_warnings_of_the_encoder_pass(folder):
+    def function(X):
+        warnings.warn("odd", RuntimeWarning, stacklevel=1)
+        return np.ones((len(X), 2))
+
+    with pytest.warns(RuntimeWarning, match="odd"):
+        embed(["a", "b"], Gives(function), folder)
+
+
+def test_a_worker_that_does_not_see_the_folder(folder):
+    with pytest.raises(FileNotFoundError, match="all machines share"):
+        _borrowed(folder / "0.pkl")
 
 
 def test_a_progress_bar_counts_what_was_there(store, texts, capsys):
