@@ -16,6 +16,7 @@ from skal.cli._errors import UsageError
 from skal.cli._names import TFIDF
 from skal.cli._screen import quiet_transformers
 from skal.cli._tables import read_table
+from skal.datasets import ParquetColumn
 
 
 def embed(
@@ -38,6 +39,7 @@ def embed(
     Parameters
     ----------
     texts : pathlib.Path
+        Or a folder of Parquet files, which are read in slices, as one such file is.
     output : pathlib.Path
         The folder of the store.
     text : str
@@ -58,7 +60,11 @@ def embed(
             f"--model takes a transformer: skal-tiny, or the name or folder of a "
             f"checkpoint. Got {model!r}."
         )
-    rows = read_table(texts).texts(text)
+    is_parquet = texts.is_dir() or texts.suffix.lower() == ".parquet"
+    if is_parquet and texts.exists():
+        rows = ParquetColumn(texts, text)
+    else:
+        rows = read_table(texts).texts(text)
     model = str(Path(model).resolve()) if os.path.isdir(model) else model
     settings = {"pooling": pooling, "max_length": max_length, "device": device}
     with quiet_transformers(), workers(dask):

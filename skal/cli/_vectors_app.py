@@ -20,7 +20,9 @@ _Kind = Enum(
 
 
 def embed(
-    texts: Annotated[Path, typer.Argument(help="File with the texts.")],
+    texts: Annotated[
+        Path, typer.Argument(help="File with the texts, or folder of Parquet files.")
+    ],
     output: Annotated[
         Path,
         typer.Option(

@@ -25,13 +25,14 @@ from skal.text._encoder_identity import fingerprint_of, name_of
 from skal.text._parts import Part
 from skal.text._vector_store import text_keys
 from skal.utils._arrays import check_vectors
-from skal.utils._rows import num_rows, take_rows
+from skal.utils._rows import is_column, num_rows, to_list
 from skal.utils._sklearn import (
     HasMethods,
     Interval,
     StrOptions,
     validate_parameter_constraints,
 )
+from skal.utils._slices import read_slices
 from skal.utils._threads import one_thread
 from skal.utils._validation import check_not_bare_string, check_texts
 from skal.utils._warnings import warn
@@ -70,8 +71,9 @@ def embed(
     Parameters
     ----------
     X : sequence of str of length n
-        List, tuple, array, pandas or polars Series, Arrow array, or anything else that
-        has a length and rows. It is read `shard_rows` texts at a time, twice.
+        List, tuple, array, pandas or polars Series, Arrow array,
+        :class:`~skal.datasets.ParquetColumn` or any other sequence. It is read in
+        slices, twice: to see which texts these are, and what is missing.
     encoder : transformer
         Turns texts into dense vectors: a :class:`SentenceEncoder`, or any other. One
         that is not fitted is cloned and fitted on X.
@@ -171,17 +173,18 @@ def fitted(encoder, X):
 
 def fill(X, encoder, folder, *, dtype, shard_rows, n_jobs, overwrite, verbose):
     """The vectors, the number of shards, and how many of them had to be computed."""
-    keys = keys_of(X, shard_rows)
+    X = as_texts(X)
+    keys = keys_of(X)
     fingerprint = fingerprint_of(encoder)
     store = EmbeddingStore(folder, fingerprint, dtype, shard_rows, name_of(encoder))
     store.begin(keys, overwrite)
     names = store.names(keys)
     parts = store.finished(names)
-    missing = {
-        name: range(len(keys))[row * shard_rows : (row + 1) * shard_rows]
-        for row, name in enumerate(names)
-        if name not in parts
-    }
+    missing = {}
+    for number, name in enumerate(names):
+        if name not in parts and name not in missing:
+            rows = range(number * shard_rows, (number + 1) * shard_rows)
+            missing[name] = range(len(keys))[rows.start : rows.stop]
     n_left = sum(map(len, missing.values()))
     n_computed, cut = 0, []
     progress = {"total": len(keys), "initial": len(keys) - n_left, "unit": "text"}
@@ -197,20 +200,15 @@ def fill(X, encoder, folder, *, dtype, shard_rows, n_jobs, overwrite, verbose):
     return store.finish(names, parts, keys), len(set(names)), n_computed
 
 
-def keys_of(X, n_at_once):
-    """The hash of each text, read some texts at a time."""
+def as_texts(X):
+    """X as it is if it is a column, which is checked when it is read; not empty."""
     check_not_bare_string(X)
-    n = num_rows(X)
-    if n == 0:
-        check_texts(X)
-    rows = range(n)
-    return np.concatenate(
-        [text_keys(_texts(X, rows[i : i + n_at_once])) for i in range(0, n, n_at_once)]
-    )
+    return X if is_column(X) and num_rows(X) else check_texts(X)
 
 
-def _texts(X, rows):
-    return check_texts(take_rows(X, rows), first_row=rows[0])
+def keys_of(X):
+    """The hash of each text."""
+    return np.concatenate([text_keys(part) for part in read_slices(X, name="X")])
 
 
 def _computed(store, encoder, X, missing, n_jobs):
@@ -219,13 +217,26 @@ def _computed(store, encoder, X, missing, n_jobs):
         return
     with _lending(encoder, store) as path:
         tasks = (
-            joblib.delayed(_compute)(
-                store, path, name, rows[0], _texts(X, rows).tolist()
+            joblib.delayed(_compute)(store, path, name, rows[0], texts)
+            for (name, rows), texts in zip(
+                missing.items(), _texts(X, missing.values()), strict=True
             )
-            for name, rows in missing.items()
         )
         parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
         yield from parallel(tasks)
+
+
+def _texts(X, ranges):
+    """Yield the texts of each range of rows, in their order, reading X once."""
+    rows = np.concatenate([np.arange(part.start, part.stop) for part in ranges])
+    sizes, held = iter(map(len, ranges)), []
+    size = next(sizes)
+    for part in read_slices(X, None if len(rows) == num_rows(X) else rows, "X"):
+        held += to_list(part)
+        while size is not None and len(held) >= size:
+            yield held[:size]
+            del held[:size]
+            size = next(sizes, None)
 
 
 @contextlib.contextmanager

@@ -19,8 +19,9 @@ from skal.utils._files import UNFINISHED, remove_stale, whole_file, write_whole
 from skal.utils._warnings import warn
 
 SHARDS = "shards"
-_LENT = ".pkl"
-_OURS = re.compile(r"(vectors|texts)-[0-9a-f]{32}\.npy")
+_HASH = "[0-9a-f]{32}"
+# The array, the keys, a shard, the encoder.
+_OURS = re.compile(rf"(vectors|texts)-{_HASH}\.npy|{_HASH}\.{_HASH}\.npy|{_HASH}\.pkl")
 
 
 class EmbeddingStore:
@@ -229,11 +230,9 @@ class EmbeddingStore:
 
     def _clean(self, keep):
         """Remove shards, what an earlier pool had, and what killed processes left."""
-        stale = [*self.folder.rglob("*" + UNFINISHED), *self.folder.glob("*" + _LENT)]
-        remove_stale(stale)
-        before = [path for path in self.folder.iterdir() if _OURS.fullmatch(path.name)]
-        for path in [*(self.folder / SHARDS).glob("*.npy"), *before]:
-            if path.name not in keep:
+        remove_stale(self.folder.rglob("*" + UNFINISHED))
+        for path in [*self.folder.glob(f"{SHARDS}/*.npy"), *self.folder.iterdir()]:
+            if _OURS.fullmatch(path.name) and path.name not in keep:
                 with contextlib.suppress(OSError):
                     path.unlink()
         with contextlib.suppress(OSError):
@@ -253,5 +252,5 @@ class EmbeddingStore:
 
 
 def _is_ours(path):
-    ours = path.suffix in (UNFINISHED, _LENT) or path.name == SHARDS
-    return ours or _OURS.fullmatch(path.name) is not None
+    unfinished = path.suffix == UNFINISHED or path.name == SHARDS
+    return unfinished or _OURS.fullmatch(path.name) is not None

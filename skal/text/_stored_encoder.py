@@ -16,12 +16,12 @@ from sklearn.base import (
 from sklearn.utils.validation import check_is_fitted
 
 from skal.exceptions import StoreMismatchError
-from skal.text._embed import CONSTRAINTS, checked, fill, fitted, keys_of
+from skal.text._embed import CONSTRAINTS, as_texts, checked, fill, fitted, keys_of
 from skal.text._encoder_identity import fingerprint_of
 from skal.text._stored_vectors import StoredTexts, read_meta
 from skal.text._tags import text_tags
+from skal.utils._rows import take_rows, to_list
 from skal.utils._sklearn import fit_context
-from skal.utils._validation import check_texts
 
 
 class StoredEncoder(
@@ -87,6 +87,8 @@ class StoredEncoder(
     ('memmap', (3, 128))
     """
 
+    # A pool that does not fit in memory is given to it whole.
+    _reads_slices = True
     _parameter_constraints: dict = CONSTRAINTS
 
     def __init__(
@@ -162,7 +164,8 @@ class StoredEncoder(
             If the store has been replaced by that of another encoder.
         """
         check_is_fitted(self)
-        keys = keys_of(X, self.shard_rows)
+        X = as_texts(X)
+        keys = keys_of(X)
         stored = self._open()
         if stored is not None and np.array_equal(keys, stored.keys):
             return stored.vectors
@@ -171,7 +174,7 @@ class StoredEncoder(
         if stored is not None:
             missing = stored.read(keys, vectors)
         if len(missing):
-            texts = check_texts(X)[missing]
+            texts = to_list(X if len(missing) == len(keys) else take_rows(X, missing))
             computed = self.encoder_.transform(texts)
             vectors[missing] = checked(computed, len(texts), self.dtype)
         return vectors

@@ -26,7 +26,7 @@ from skal.utils._rows import (
 from skal.utils._warnings import warn
 
 
-def check_texts(X, name="X", first_row=0):
+def check_texts(X, name="X"):
     """X as a one-dimensional object array of str.
 
     Parameters
@@ -35,8 +35,6 @@ def check_texts(X, name="X", first_row=0):
         List, tuple, object or ``<U`` array, pandas or polars Series, Arrow array.
     name : str, default="X"
         What the error texts call it.
-    first_row : int, default=0
-        The number that they give to the first row: X is a part of something.
 
     Returns
     -------
@@ -65,7 +63,7 @@ def check_texts(X, name="X", first_row=0):
         )
     texts = np.empty(len(rows), dtype=object)
     texts[:] = rows
-    for row, text in enumerate(texts, first_row):
+    for row, text in enumerate(texts):
         if not isinstance(text, str):
             raise ValueError(not_a_text(name, [row], text))
     return texts

@@ -175,4 +175,4 @@ def test_killed_twice(start, write, frame, tmp_path):
     )
     stored = load_vectors(output, verify=True)
     np.testing.assert_array_equal(stored, vectors)
-    assert len(list(output.iterdir())) == 3 + 2  # two copies of the encoder, left over
+    assert len(list(output.iterdir())) == 3

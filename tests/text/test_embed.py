@@ -9,6 +9,7 @@ import os
 import re
 import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import joblib
@@ -20,6 +21,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 
+from skal.datasets import ParquetColumn
 from skal.exceptions import (
     CacheWarning,
     StoreFilesError,
@@ -157,8 +159,8 @@ def test_what_is_known_of_an_encoder_does_not_depend_on_the_process(texts, folde
     assert embed(texts, encoder, folder).shape == (80, 5)
 
 
-class Lazy:
-    """Texts that are read row by row, somewhere else."""
+class Lazy(Sequence):
+    """Texts that are read somewhere else."""
 
     def __init__(self, texts):
         self.texts, self.read = texts, 0
@@ -166,16 +168,50 @@ class Lazy:
     def __len__(self):
         return len(self.texts)
 
-    def __getitem__(self, row):
-        self.read += 1
-        return self.texts[row]
+    def __getitem__(self, rows):
+        found = self.texts[rows]
+        self.read += len(found) if isinstance(rows, slice) else 1
+        return found
 
 
-def test_texts_are_read_in_parts(store, texts):
+def test_texts_are_read_in_slices(store, texts, monkeypatch):
+    monkeypatch.setattr("skal.utils._slices.ROWS_AT_ONCE", 25)
     lazy = Lazy(texts)
     vectors, _ = store(lazy)
-    assert lazy.read == 2 * len(texts)
+    assert (
+        2 * len(texts) <= lazy.read <= 2 * len(texts) + 9
+    )  # some to see what it holds
     assert content(vectors) == content(store()[0])
+
+
+def test_parquet_files_are_read_twice_and_in_order(store, texts, folder, tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    (tmp_path / "pool").mkdir()
+    for number, start in enumerate((0, 37)):
+        table = pa.table({"text": texts[start : 37 if start == 0 else 80]})
+        pq.write_table(table, tmp_path / "pool" / f"{number}.parquet", row_group_size=9)
+    X = ParquetColumn(tmp_path / "pool")
+    expected = content(store()[0])
+    vectors, sizes = store(X, folder=tmp_path / "other")
+    assert sizes == [ROWS] * 5
+    assert content(vectors) == expected
+    path = Path(vectors.filename)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:2000] + b"!!!!" + whole[2004:-5])
+    with pytest.warns(CacheWarning, match="2 shards"):
+        vectors, sizes = store(X, folder=tmp_path / "other")
+    assert len(sizes) == 2
+    assert content(vectors) == expected
+
+
+def test_shards_of_equal_texts_are_computed_once(store):
+    X = ["a", "b"] * ROWS + ["c"] * ROWS + ["a", "b"] * (ROWS // 2)
+    vectors, sizes = store(X)
+    assert sizes == [ROWS, ROWS]
+    np.testing.assert_array_equal(vectors[:ROWS], vectors[-ROWS:])
+    assert np.ptp(vectors[2 * ROWS : 3 * ROWS], axis=0).max() == 0
 
 
 def fail_after(monkeypatch, calls):
@@ -459,12 +495,13 @@ def test_a_progress_bar_counts_what_was_there(store, texts, capsys):
     assert "32/80" in lines
 
 
-def test_leftovers_of_killed_processes_go_after_a_day(store, folder):
+def test_leftovers_of_killed_processes_go(store, folder):
     store()
-    old, new = folder / "1.tmp", folder / "2.pkl"
-    for path in (old, new):
+    old, new = folder / "1.tmp", folder / "2.tmp"
+    lent, mine = folder / f"{'0' * 32}.pkl", folder / "mine.pkl"
+    for path in (old, new, lent, mine):
         path.touch()
     yesterday = time.time() - 25 * 60 * 60
     os.utime(old, (yesterday, yesterday))
     store()
-    assert (old.exists(), new.exists()) == (False, True)
+    assert [path.exists() for path in (old, new, lent, mine)] == [0, 1, 0, 1]

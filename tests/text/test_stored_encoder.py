@@ -13,14 +13,18 @@ from sklearn.base import clone
 from sklearn.decomposition import TruncatedSVD
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from skal import ActiveLearner
+from skal._encoded_pool import EncodedPool
+from skal.datasets import ParquetColumn
 from skal.exceptions import StoreFilesError, StoreMismatchError
 from skal.filters import SEALS, AnchorAL
 from skal.strategies import Entropy
 from skal.text import SentenceEncoder, StoredEncoder, embed, load_vectors
+from skal.utils import NeighborIndex
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +109,38 @@ def test_filters_choose_as_with_the_encoder_alone(encoder, toy_texts, encoded, f
         if chosen is encoder:
             # The pool, then labelled rows that are not in it.
             assert encoded[:6] == [16, 16, 16, 16, 8, 8]
+    assert batches[0] == batches[1]
+
+
+def test_a_pool_on_disk_and_its_vectors_on_disk(encoder, toy_texts, tmp_path, encoded):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    X, y = toy_texts
+    pq.write_table(pa.table({"text": X[8:]}), tmp_path / "pool.parquet")
+    pool = ParquetColumn(tmp_path / "pool.parquet")
+    strategy = AnchorAL(Entropy(), encoder=encoder)
+    classifier = make_pipeline(TfidfVectorizer(), LogisticRegression())
+    learner = ActiveLearner(classifier, strategy, random_state=0).fit(X[:8], y[:8])
+    rows = learner.query(pool, 5)
+    assert encoded == [16, 16, 16, 16, 8, 8]
+    assert rows.tolist() == clone(learner).fit(X[:8], y[:8]).query(X[8:], 5).tolist()
+    fitted = clone(encoder).fit(pool)
+    assert isinstance(EncodedPool(pool, encoder, fitted).vectors, np.memmap)
+    frozen = FrozenEstimator(fitted)
+    assert isinstance(EncodedPool(pool, frozen, frozen).vectors, np.memmap)
+
+
+def test_a_saved_index_of_the_store(encoder, toy_texts, tmp_path):
+    X, y = toy_texts
+    pool, batches = X[8:], []
+    encoder.set_params(dtype="float16").fit(pool)
+    NeighborIndex(encoder.transform(pool)).save(tmp_path / "index")
+    for index in (tmp_path / "index", "auto"):
+        strategy = AnchorAL(Entropy(), encoder=encoder, index=index)
+        classifier = make_pipeline(TfidfVectorizer(), LogisticRegression())
+        learner = ActiveLearner(classifier, strategy, random_state=0)
+        batches.append(learner.fit(X[:8], y[:8]).query(pool, 5).tolist())
     assert batches[0] == batches[1]
 
 
