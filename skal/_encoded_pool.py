@@ -128,7 +128,8 @@ class EncodedPool:
 
 def _encode(fitted, pool):
     """The vectors of a pool; of one whose texts are not at hand, slice by slice."""
-    if not (is_sliced(pool) or (is_large(pool) and missing_texts(pool) is not None)):
+    by_slices = is_sliced(pool) or (is_large(pool) and missing_texts(pool) is not None)
+    if not by_slices or getattr(fitted, "_reads_slices", False):
         return fitted.transform(pool)
     name, vectors, start = "The indexed vectors", None, 0
     for part in read_slices(pool):

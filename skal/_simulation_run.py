@@ -3,24 +3,20 @@
 
 """One run of a simulation: a learner, a data set, a seed."""
 
-import contextlib
-import threading
-
 import numpy as np
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import check_scoring
 from sklearn.utils.validation import has_fit_parameter
-from threadpoolctl import threadpool_limits
 
 from skal._rounds import check_budget, first_rows
 from skal._simulation_data import load_data
 from skal._simulation_store import ResultFolder
 from skal.utils._random import draw_seed
 from skal.utils._rows import take_rows
+from skal.utils._threads import one_thread
 
 KINDS = ("fit", "score", "encode", "filter", "look", "select")
-_TURN = threading.Lock()
 
 
 def run_task(folder, learner, dataset, seed):
@@ -53,24 +49,6 @@ def run_task(folder, learner, dataset, seed):
             )
         raise
     store.put(learner, dataset, seed, lines)
-
-
-@contextlib.contextmanager
-def one_thread():
-    """Compute in one thread, so that results are the same however runs are spread.
-
-    Torch has one generator and one number of threads per process: runs take turns.
-    """
-    import torch
-
-    with _TURN:
-        n_threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            with threadpool_limits(1):
-                yield
-        finally:
-            torch.set_num_threads(n_threads)
 
 
 def rounds(

@@ -20,6 +20,8 @@ __all__ = [
     "PoolExhaustedWarning",
     "PoolMismatchError",
     "SingleClassWarning",
+    "StoreFilesError",
+    "StoreMismatchError",
     "TruncationWarning",
 ]
 
@@ -46,6 +48,14 @@ class PoolMismatchError(ValueError):
 
 class IndexFilesError(ValueError, OSError):
     """A saved index of which a file is damaged, cut short or of another version."""
+
+
+class StoreFilesError(ValueError, OSError):
+    """Files of stored vectors that are damaged, unfinished or of another version."""
+
+
+class StoreMismatchError(ValueError):
+    """Stored vectors of another encoder, of other settings or of other texts."""
 
 
 class PoolExhaustedWarning(UserWarning):

@@ -70,6 +70,7 @@ from skal.text import (
     SentenceEncoder,
     SnapshotEnsemble,
     SplitHeadClassifier,
+    StoredEncoder,
     TransformerClassifier,
 )
 
@@ -274,9 +275,11 @@ def test_attributes_of_the_classifiers_with_many_last_layers(cls):
     assert documented(classifier) - OF_FRAMES == fitted_attributes(classifier)
 
 
-def test_attributes_of_the_text_estimators(tiny_checkpoint, toy_texts):
+def test_attributes_of_the_text_estimators(tiny_checkpoint, toy_texts, tmp_path):
     classifier = TransformerClassifier(tiny_checkpoint, max_epochs=1, min_steps=1)
     classifier.fit(*toy_texts)
     assert documented(classifier) == fitted_attributes(classifier)
     encoder = SentenceEncoder(tiny_checkpoint).fit()
     assert documented(encoder) == fitted_attributes(encoder)
+    stored = StoredEncoder(encoder, tmp_path / "store").fit(toy_texts[0])
+    assert documented(stored) == fitted_attributes(stored)

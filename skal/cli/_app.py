@@ -10,6 +10,8 @@ import typer
 
 import skal
 from skal.cli._errors import reported
+from skal.cli._options import Dask, Jobs, Label, Model, Text
+from skal.cli._vectors_app import embed, index
 
 app = typer.Typer(
     name="skal",
@@ -38,26 +40,6 @@ def _skal(
     """Active learning for text, as scikit-learn estimators."""
 
 
-_Text = Annotated[str, typer.Option(help="Column of the texts.")]
-_Label = Annotated[str, typer.Option(help="Column of the labels.")]
-_Model = Annotated[
-    str,
-    typer.Option(
-        help="What learns: tfidf (logistic regression on TF-IDF, quick), skal-tiny "
-        "(the small transformer that comes with skal), or the name or folder of any "
-        "checkpoint, such as bert-base-uncased."
-    ),
-]
-_Jobs = Annotated[
-    int | None,
-    typer.Option(help="Runs at a time; -1: as many as there are cores.  [default: 1]"),
-]
-_Dask = Annotated[
-    str | None,
-    typer.Option(help="Address of a Dask scheduler whose workers do the runs."),
-]
-
-
 @app.command()
 def query(
     pool: Annotated[Path, typer.Option(help="File with the texts to choose from.")],
@@ -76,8 +58,8 @@ def query(
     n_queries: Annotated[
         int, typer.Option("--n-queries", "-n", min=1, help="Rows to ask for.")
     ] = 25,
-    text: _Text = "text",
-    label: _Label = "label",
+    text: Text = "text",
+    label: Label = "label",
     id_: Annotated[
         str | None,
         typer.Option(
@@ -92,7 +74,7 @@ def query(
     filter_: Annotated[
         str, typer.Option("--filter", help="What narrows the pool first, or none.")
     ] = "none",
-    model: _Model = "tfidf",
+    model: Model = "tfidf",
     seed: Annotated[int, typer.Option(min=0, help="Of all random numbers.")] = 0,
     add_label: Annotated[
         list[str] | None,
@@ -148,8 +130,8 @@ def simulate(
         Path | None,
         typer.Option(help="File to judge on.  [default: a fifth of the rows]"),
     ] = None,
-    text: _Text = "text",
-    label: _Label = "label",
+    text: Text = "text",
+    label: Label = "label",
     strategy: Annotated[
         list[str] | None,
         typer.Option(
@@ -167,7 +149,7 @@ def simulate(
             "compare.  [default: none]",
         ),
     ] = None,
-    model: _Model = "tfidf",
+    model: Model = "tfidf",
     rounds: Annotated[
         int, typer.Option(min=0, help="Rounds after the first rows.")
     ] = 10,
@@ -189,8 +171,8 @@ def simulate(
         Path,
         typer.Option("--output", "-o", file_okay=False, help="Folder to write to."),
     ] = Path("skal-results"),
-    jobs: _Jobs = None,
-    dask: _Dask = None,
+    jobs: Jobs = None,
+    dask: Dask = None,
 ):
     """Try strategies on texts that have labels already.
 
@@ -240,8 +222,8 @@ def compare(
             help="Folder to write to, in place of what the file says.",
         ),
     ] = None,
-    jobs: _Jobs = None,
-    dask: _Dask = None,
+    jobs: Jobs = None,
+    dask: Dask = None,
 ):
     """Compare strategies and filters on several data sets, as a file says.
 
@@ -268,6 +250,10 @@ def compare(
         from skal.cli._compare import compare
 
         compare(config, output, jobs, dask)
+
+
+app.command()(embed)
+app.command()(index)
 
 
 @app.command()

@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-import joblib
 from rich.console import Console
 from sklearn.metrics import get_scorer_names
 
 from skal import simulate
 from skal.cli._config import located, read_config
 from skal.cli._curves import draw_curves
+from skal.cli._dask import workers
 from skal.cli._data import load_data
 from skal.cli._errors import UsageError
 from skal.cli._means import screen_table, summarize
@@ -153,7 +153,7 @@ def run(plan, dask=None):
     dask : str or None, default=None
         The address of a scheduler.
     """
-    with quiet(plan.model), _workers(dask):
+    with quiet(plan.model), workers(dask):
         table = simulate(
             plan.learners,
             plan.datasets,
@@ -168,20 +168,3 @@ def run(plan, dask=None):
     Console().print(screen_table(means))
     files = "table.csv, table.jsonl, summary.csv, learning_curves.png"
     print(f"In {plan.output.resolve()}: {files}")
-
-
-@contextlib.contextmanager
-def _workers(dask):
-    """Do the runs on the cluster of a scheduler, if there is one."""
-    if dask is None:
-        yield
-        return
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise ModuleNotFoundError(
-            "--dask takes the package distributed, which is not installed. Install it "
-            "with: pip install 'skal[dask]'"
-        ) from error
-    with Client(dask), joblib.parallel_config(backend="dask"):
-        yield

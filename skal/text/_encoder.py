@@ -233,10 +233,19 @@ class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             verbose=verbose,
         )["vectors"]
 
-    def _open_store(self):
-        """The vectors on disk that are this encoder's; opened once."""
+    def fingerprint(self):
+        """Identify what decides which vector a text gets.
+
+        Returns
+        -------
+        fingerprint : str of 32 hexadecimal digits
+            A hash of the weights, the configuration, the tokenizer, `pooling`,
+            `normalize` and `max_length`: equal for two copies of a checkpoint, whatever
+            their paths.
+        """
         from skal import neural
 
+        check_is_fitted(self)
         if vars(self).get("_fingerprint") is None:
             self._fingerprint = neural.fingerprint(self.module_, self.tokenizer_)
         settings = (
@@ -246,8 +255,11 @@ class SentenceEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             int(self.max_length),
             "float32",
         )
-        name = blake2b(repr(settings).encode(), digest_size=16).hexdigest()
-        folder = Path(self.cache_dir) / name
+        return blake2b(repr(settings).encode(), digest_size=16).hexdigest()
+
+    def _open_store(self):
+        """The vectors on disk that are this encoder's; opened once."""
+        folder = Path(self.cache_dir) / self.fingerprint()
         store = vars(self).get("_store")
         if store is None or store.folder != folder:
             self._store = store = VectorStore(folder, self.n_features_out_)

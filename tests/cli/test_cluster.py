@@ -1,7 +1,7 @@
 # Authors: The skal developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""skal compare on a Dask cluster of two workers, one of which dies."""
+"""Commands on a Dask cluster of two workers, one of which dies."""
 
 import json
 import os
@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import pandas as pd
 import pytest
@@ -80,6 +81,32 @@ def test_a_worker_of_a_cluster_dies(cluster, write, tmp_path, start, wait_for):
     assert 6 <= done < 12
     assert len(read(here)) == 6 * 2 * 4
     assert read(there).equals(read(here))
+
+
+@pytest.mark.slow
+def test_the_same_bytes_though_a_worker_dies(cluster, write, tmp_path, start):
+    address, pids = cluster
+    texts = write("texts.csv", slice(500), ["text"])
+    stores, rows = (tmp_path / "here", tmp_path / "there"), ["--shard-rows", 10]
+    with start("embed", texts, "-o", stores[0], *rows) as process:
+        assert process.communicate()[1] == ""
+    process = start("embed", texts, "-o", stores[1], *rows, "--dask", address)
+    while len(list(stores[1].glob("shards/*.npy"))) < 6:
+        assert process.poll() is None
+        time.sleep(0.005)
+    os.kill(pids[0], signal.SIGKILL)
+    done = len(list(stores[1].glob("shards/*.npy")))
+    printed, errors = process.communicate(timeout=600)
+    assert process.returncode == 0, errors
+    assert 6 <= done < 50
+    assert "50, of which" in printed
+    files = [next(store.glob("vectors-*.npy")) for store in stores]
+    assert files[0].name == files[1].name
+    assert files[0].read_bytes() == files[1].read_bytes()
+    indexes = tmp_path / "index"
+    options = ["-o", indexes, "--shards", 2, "--dask", address]
+    with start("index", stores[1], *options) as process:
+        assert "250 vectors, exact" in process.communicate()[0]
 
 
 def test_without_dask(write, tmp_path, invoke, fails, monkeypatch):
