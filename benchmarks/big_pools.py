@@ -20,7 +20,8 @@ per filter and size, ``seals.csv``, the subpools of SEALS over 50 rounds, and
 process of its own. Memory is what is not mapped from files, at its peak.
 
 The classifier is frozen, so that a round is a query and nothing else; the median of
-five queries is given, each after 25 labels more, and the first one apart. Texts repeat
+five queries is given, each after 25 labels more, and the first one apart; on a machine
+that is busy use ``--clock cpu``, with one thread. Texts repeat
 (25,010 of them), vectors do not; the two have nothing to do with each other.
 """
 
@@ -39,6 +40,7 @@ import pyarrow as pa
 from index import Case, PeakMemory, Table, alone, write_vectors
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.frozen import FrozenEstimator
+from turns import CLOCKS, stopwatch
 
 from skal import ActiveLearner, TransformerClassifier
 from skal.datasets import load_parquet_folder
@@ -126,7 +128,7 @@ class Rounds:
     def __init__(self, name, case, args):
         warnings.simplefilter("ignore", FrozenEstimatorWarning)
         classifier, self.y = trained(args)
-        self.pool = read_pool(case)
+        self.pool, self.clock = read_pool(case), case.clock
         self.learner = ActiveLearner(
             FrozenEstimator(classifier),
             filters(case)[name],
@@ -144,9 +146,10 @@ class Rounds:
     def query(self, n_rounds):
         """Seconds and size of the subpool of each query."""
         for _ in range(n_rounds):
-            start = time.perf_counter()
-            rows = self.learner.query(self.pool, exclude=self.asked)
-            seconds = time.perf_counter() - start
+            seconds, rows = stopwatch(
+                self.clock,
+                lambda: self.learner.query(self.pool, exclude=self.asked),
+            )
             yield seconds, self.learner._log.n_subpool or len(self.pool)
             self.asked = np.concatenate([self.asked, rows])
             self.learner.teach(*self.answers(rows))
@@ -232,6 +235,7 @@ def about(args):
         "machine": f"{platform.machine()}, {os.cpu_count()} CPUs",
         "load": os.getloadavg(),
         "threads": args.threads,
+        "clock": args.clock,
         "dtype": "float16",
         "model": Path(args.model).name,
         "versions": {"python": platform.python_version()}
@@ -248,12 +252,13 @@ def main():
     parser.add_argument("--rows", type=int, nargs="+", default=[10**4, 10**5, 10**6])
     parser.add_argument("--seals-rows", type=int, default=10**5)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--clock", choices=sorted(CLOCKS), default="wall")
     args = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = str(args.threads)
     args.work.mkdir(parents=True, exist_ok=True)
     args.out.mkdir(parents=True, exist_ok=True)
     for n_rows in args.rows:
-        case = Case(n_rows, 24, 384, "float16", args.threads, "wall", args.work)
+        case = Case(n_rows, 24, 384, "float16", args.threads, args.clock, args.work)
         run(case, args)
     (args.out / "waits.json").write_text(json.dumps(about(args), indent=1) + "\n")
     plot(args.out)
