@@ -18,6 +18,7 @@ import contextlib
 import resource
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import joblib
@@ -29,7 +30,7 @@ from turns import Report
 from skal.text import embed
 
 
-class Texts:
+class Texts(Sequence):
     """Texts that are made when they are read."""
 
     def __init__(self, n_rows):
@@ -39,6 +40,8 @@ class Texts:
         return self.n_rows
 
     def __getitem__(self, row):
+        if isinstance(row, slice):
+            return [self[i] for i in range(*row.indices(self.n_rows))]
         return f"This is text {row}, as long as a sentence of sixty letters, about."
 
 
