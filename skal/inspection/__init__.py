@@ -1,0 +1,10 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Pictures of an active-learning run, and why rows were picked."""
+
+from skal.inspection._data_map import DataMapDisplay
+from skal.inspection._learning_curve import LearningCurveDisplay
+from skal.inspection._subpool import SubpoolDisplay
+
+__all__ = ["DataMapDisplay", "LearningCurveDisplay", "SubpoolDisplay"]
