@@ -5,6 +5,7 @@
 
 from skal.inspection._data_map import DataMapDisplay
 from skal.inspection._learning_curve import LearningCurveDisplay
+from skal.inspection._ranks import RankDisplay
 from skal.inspection._subpool import SubpoolDisplay
 
-__all__ = ["DataMapDisplay", "LearningCurveDisplay", "SubpoolDisplay"]
+__all__ = ["DataMapDisplay", "LearningCurveDisplay", "RankDisplay", "SubpoolDisplay"]
