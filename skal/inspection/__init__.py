@@ -6,6 +6,13 @@
 from skal.inspection._data_map import DataMapDisplay
 from skal.inspection._learning_curve import LearningCurveDisplay
 from skal.inspection._ranks import RankDisplay
+from skal.inspection._selection import SelectionDisplay
 from skal.inspection._subpool import SubpoolDisplay
 
-__all__ = ["DataMapDisplay", "LearningCurveDisplay", "RankDisplay", "SubpoolDisplay"]
+__all__ = [
+    "DataMapDisplay",
+    "LearningCurveDisplay",
+    "RankDisplay",
+    "SelectionDisplay",
+    "SubpoolDisplay",
+]

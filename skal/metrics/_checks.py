@@ -6,6 +6,8 @@
 import numpy as np
 from sklearn.utils.validation import column_or_1d
 
+from skal.utils._arrays import check_finite
+
 
 def check_rows(rows, n_rows, name="rows"):
     """Positions of a batch, int64, at least one, no two alike, below `n_rows`."""
@@ -66,3 +68,15 @@ def check_scores(scores, name, unit="run"):
             f"{scores[np.argmin(np.isfinite(scores))]}; leave the {unit} out."
         )
     return scores
+
+
+def check_points(points):
+    """Rows in the plane, (n, 2) float64, at least one."""
+    points = np.asarray(points, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != 2 or not len(points):
+        raise ValueError(
+            f"points must have shape (n_rows, 2). Got {points.shape}; project "
+            "embeddings onto the plane first, with sklearn.manifold.TSNE for example."
+        )
+    check_finite(points, "points")
+    return points

@@ -13,6 +13,7 @@ from skal.inspection import (
     DataMapDisplay,
     LearningCurveDisplay,
     RankDisplay,
+    SelectionDisplay,
     SubpoolDisplay,
 )
 
@@ -35,6 +36,13 @@ DISPLAYS = {
         "critical_difference": 1.2,
         "n_datasets": 9,
         "pvalue": 0.04,
+    },
+    SelectionDisplay: {
+        "points": np.random.RandomState(0).normal(size=(40, 2)),
+        "y_pred": np.arange(40) % 3,
+        "rows": [3, 1],
+        "y_true": np.arange(40) % 2,
+        "axis_name": "t-SNE",
     },
     SubpoolDisplay: {
         "n_labeled": LABELS,
