@@ -74,8 +74,8 @@ from skal.text import (
     TransformerClassifier,
 )
 
-PACKAGES = ["base", "datasets", "filters", "functional", "metrics", "strategies"]
-PACKAGES += ["stopping", "text", "utils", "utils.estimator_checks"]
+PACKAGES = ["base", "datasets", "filters", "functional", "inspection", "metrics"]
+PACKAGES += ["stopping", "strategies", "text", "utils", "utils.estimator_checks"]
 
 # numpydoc's codes for: no docstring, no summary or one that runs on, a parameter that
 # is undocumented, unknown, out of order or without description, the same of returns.

@@ -14,8 +14,9 @@ import skal
 
 HEAVY = {"torch", "transformers", "faiss", "skorch", "matplotlib"}
 
-PACKAGES = ["base", "datasets", "exceptions", "filters", "functional", "metrics"]
-PACKAGES += ["stopping", "strategies", "text", "utils", "utils.estimator_checks"]
+PACKAGES = ["base", "datasets", "exceptions", "filters", "functional", "inspection"]
+PACKAGES += ["metrics", "stopping", "strategies", "text", "utils"]
+PACKAGES += ["utils.estimator_checks"]
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,7 @@ PACKAGES += ["stopping", "strategies", "text", "utils", "utils.estimator_checks"
         "import skal.datasets, skal.utils, skal.utils.estimator_checks",
         "from skal import CEAL, Committee, PseudoLabelClassifier",
         "from skal import NoisyOracle, simulate",
+        "import skal.inspection",
     ],
 )
 def test_no_heavy_import(statement):

@@ -22,6 +22,7 @@ from skal.metrics._paired_tests import (
     paired_bootstrap_test,
     paired_permutation_test,
 )
+from skal.metrics._ranks import friedman_nemenyi_test
 from skal.metrics._silhouette import cluster_silhouette
 from skal.metrics._stochastic_order import (
     almost_stochastic_order,
@@ -40,6 +41,7 @@ __all__ = [
     "cluster_silhouette",
     "error_lift",
     "first_step_loss",
+    "friedman_nemenyi_test",
     "learning_curve_auc",
     "learning_curves",
     "make_learning_curve_scorer",

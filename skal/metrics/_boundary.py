@@ -9,8 +9,7 @@ from numbers import Integral, Real
 import numpy as np
 from scipy.special import entr, rel_entr
 
-from skal.metrics._checks import check_predictions, check_rows
-from skal.utils._arrays import check_finite
+from skal.metrics._checks import check_points, check_predictions, check_rows
 from skal.utils._sklearn import Interval, StrOptions, validate_parameter_constraints
 
 _CONSTRAINTS = {
@@ -96,7 +95,7 @@ def boundary_divergence(
     """
     params = {"n_bins": n_bins, "top": top, "universe": universe, "base": base}
     validate_parameter_constraints(_CONSTRAINTS, params, "boundary_divergence")
-    points = _check_points(points)
+    points = check_points(points)
     y_true, wrong = check_predictions(y_true, y_pred, len(points))
     rows = check_rows(rows, len(points))
     cells = _cells(points, n_bins)
@@ -105,17 +104,6 @@ def boundary_divergence(
     batch = np.bincount(cells[rows], minlength=n_bins**2)[boundary]
     divergence = _jensen_shannon(errors, batch)
     return divergence if base is None else divergence / math.log(base)
-
-
-def _check_points(points):
-    points = np.asarray(points, dtype=np.float64)
-    if points.ndim != 2 or points.shape[1] != 2 or not len(points):
-        raise ValueError(
-            f"points must have shape (n_rows, 2). Got {points.shape}; project "
-            "embeddings onto the plane first, with sklearn.manifold.TSNE for example."
-        )
-    check_finite(points, "points")
-    return points
 
 
 def _cells(points, n_bins):

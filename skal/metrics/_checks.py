@@ -6,6 +6,8 @@
 import numpy as np
 from sklearn.utils.validation import column_or_1d
 
+from skal.utils._arrays import check_finite
+
 
 def check_rows(rows, n_rows, name="rows"):
     """Positions of a batch, int64, at least one, no two alike, below `n_rows`."""
@@ -51,17 +53,30 @@ def check_predictions(y_true, y_pred, n_rows=None):
     return y_true, y_true != y_pred
 
 
-def check_scores(scores, name):
+def check_scores(scores, name, unit="run"):
     """The scores of several runs, float64; one run is no distribution."""
     scores = np.asarray(scores, dtype=np.float64)
     if scores.ndim != 1 or len(scores) < 2:
         raise ValueError(
-            f"{name} must hold one score per run, of at least two runs: of one nothing "
-            f"can be said about chance. Got shape {scores.shape}; run more seeds."
+            f"{name} must hold one score per {unit}, of at least two {unit}s: of one "
+            f"nothing can be said about chance. Got shape {scores.shape}; "
+            f"{'run more seeds' if unit == 'run' else 'take more data sets'}."
         )
     if not np.isfinite(scores).all():
         raise ValueError(
             f"{name} must be finite. Score {int(np.argmin(np.isfinite(scores)))} is "
-            f"{scores[np.argmin(np.isfinite(scores))]}; leave the run out."
+            f"{scores[np.argmin(np.isfinite(scores))]}; leave the {unit} out."
         )
     return scores
+
+
+def check_points(points):
+    """Rows in the plane, (n, 2) float64, at least one."""
+    points = np.asarray(points, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != 2 or not len(points):
+        raise ValueError(
+            f"points must have shape (n_rows, 2). Got {points.shape}; project "
+            "embeddings onto the plane first, with sklearn.manifold.TSNE for example."
+        )
+    check_finite(points, "points")
+    return points

@@ -69,9 +69,9 @@ def learning_curves(table, scoring=None, *, dataset=None, pad=False):
     (2, 4)
     >>> areas = [learning_curve_auc(run) for run in curves["learner"]]
     """
-    table = _read(table)
-    name = _score_column(table, scoring)
-    runs = _runs(table, name, dataset)
+    table = read_table(table)
+    name = score_column(table, scoring)
+    runs = runs_of(table, name, dataset)
     lengths = {len(run) for of_learner in runs.values() for run in of_learner}
     if len(lengths) > 1 and not pad:
         raise ValueError(
@@ -134,11 +134,10 @@ def queried_labels(table, y, *, dataset=None):
     >>> minority_discovery(labels["a"][0], 1)[0].tolist()
     [1, 2]
     """
-    table, y = _read(table), check_labels(y)
-    _check_columns(table, ["rows"])
+    table, y = read_table(table), check_labels(y)
     return {
         learner: [[_labels(rows, y) for rows in run] for run in of_learner]
-        for learner, of_learner in _runs(table, "rows", dataset).items()
+        for learner, of_learner in runs_of(table, "rows", dataset).items()
     }
 
 
@@ -157,7 +156,7 @@ def _labels(rows, y):
     return y[rows.astype(np.int64)]
 
 
-def _read(table):
+def read_table(table):
     """The columns of a table, those of a folder read from disk."""
     if isinstance(table, (str, os.PathLike)):
         return _read_folder(Path(table))
@@ -192,10 +191,12 @@ def _read_folder(folder):
         )
     with lines.open(encoding="utf-8") as file:
         records = [json.loads(line) for line in file]
-    return _read({name: [record[name] for record in records] for name in records[0]})
+    return read_table(
+        {name: [record[name] for record in records] for name in records[0]}
+    )
 
 
-def _score_column(table, scoring):
+def score_column(table, scoring):
     scores = [name for name in table if name.startswith("test_")]
     if scoring is None:
         if len(scores) != 1:
@@ -223,8 +224,9 @@ def _check_columns(table, names):
         )
 
 
-def _runs(table, column, dataset):
+def runs_of(table, column, dataset):
     """The entries of a column by learner and, in the order of seeds, by run."""
+    _check_columns(table, [column])
     mine = table["dataset"] == _one_dataset(table, dataset)
     values = list(table[column])
     runs, seeds = {}, {}

@@ -1,0 +1,18 @@
+# Authors: The skal developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Pictures of an active-learning run, and why rows were picked."""
+
+from skal.inspection._data_map import DataMapDisplay
+from skal.inspection._learning_curve import LearningCurveDisplay
+from skal.inspection._ranks import RankDisplay
+from skal.inspection._selection import SelectionDisplay
+from skal.inspection._subpool import SubpoolDisplay
+
+__all__ = [
+    "DataMapDisplay",
+    "LearningCurveDisplay",
+    "RankDisplay",
+    "SelectionDisplay",
+    "SubpoolDisplay",
+]
