@@ -5,10 +5,11 @@
 
 A pool of texts in a memory-mapped Arrow file, with a vector for each in a memory-mapped
 array (those of `index.py`, so that the neighbours are as far apart as in real
-embeddings) and, for ten million, a saved quantised index. A small BERT, trained on 200
-labelled rows, looks at what a filter leaves of the pool; entropy picks 25 rows. Beside
-AnchorAL (10 anchors in each of 2 classes, 50 neighbours, at most 1,000 rows): SEALS (50
-neighbours), RandSub (1,000 rows) and the whole pool. Run it as
+embeddings) and a saved index of the kind that "auto" takes: exact up to a million rows,
+quantised for ten. A small BERT, trained on 200 labelled rows, looks at what a filter
+leaves of the pool; entropy picks 25 rows. Beside AnchorAL (10 anchors in each of 2
+classes, 50 neighbours, at most 1,000 rows): SEALS (50 neighbours), RandSub (1,000 rows)
+and the whole pool. Run it as
 
     python benchmarks/big_pools.py --data DIR --model CHECKPOINT --work FOLDER \
         --out OUT [--rows 10000000]
@@ -21,8 +22,8 @@ process of its own. Memory is what is not mapped from files, at its peak.
 
 The classifier is frozen, so that a round is a query and nothing else; the median of
 five queries is given, each after 25 labels more, and the first one apart; on a machine
-that is busy use ``--clock cpu``, with one thread. Texts repeat
-(25,010 of them), vectors do not; the two have nothing to do with each other.
+that is busy use ``--clock cpu``, with one thread. Texts repeat (25,010 of them),
+vectors do not; the two have nothing to do with each other.
 """
 
 import argparse
@@ -52,9 +53,9 @@ from skal.utils import NeighborIndex
 PACKAGES = ["faiss-cpu", "numpy", "pyarrow", "scikit-learn", "skal", "torch"]
 PACKAGES += ["transformers"]
 N_LABELED, N_ROUNDS, N_QUERIES, SEALS_ROUNDS = 200, 5, 25, 50
-QUANTISED_FROM = 10**7
 # Up to how many rows the whole pool is looked at: a million takes ten minutes a query.
 LARGEST = {"none": 10**5}
+FILTERS = ["AnchorAL", "SEALS", "RandSub", "none"]
 _CHUNK = 100_000
 
 
@@ -112,8 +113,7 @@ def trained(args):
 def filters(case):
     """Names and filters around entropy."""
     encoder = FrozenEstimator(Lookup(case.work / f"{case.name}.npy").fit())
-    index = case.folder("ivf_pq") if case.n_rows >= QUANTISED_FROM else "auto"
-    found = {"encoder": encoder, "index": index}
+    found = {"encoder": encoder, "index": case.folder("auto")}
     return {
         "AnchorAL": AnchorAL(Entropy(), n_anchors=10, n_neighbors=50, **found),
         "SEALS": SEALS(Entropy(), n_neighbors=50, **found),
@@ -180,25 +180,23 @@ def growth(case, args):
 
 
 def prepare(case, args):
-    """The pool, its vectors and, where it is large, their index."""
+    """The pool, its vectors and their index."""
     alone(write_vectors, case)
     alone(write_pool, case, load_parquet_folder(Path(args.data) / "agnews").data)
-    if case.n_rows >= QUANTISED_FROM and not case.folder("ivf_pq").exists():
+    if not case.folder("auto").exists():
         alone(write_index, case)
 
 
 def write_index(case):
-    """Build and save the quantised index."""
-    NeighborIndex(case.vectors, "ivf_pq", n_jobs=case.threads).save(
-        case.folder("ivf_pq")
-    )
+    """Build and save an index, of the kind that is chosen for so many vectors."""
+    NeighborIndex(case.vectors, n_jobs=case.threads).save(case.folder("auto"))
 
 
 def run(case, args):
     """All that is not yet measured of one size."""
     table, seals = Table(args.out / "waits.csv"), Table(args.out / "seals.csv")
     prepare(case, args)
-    for name in filters(case):
+    for name in args.filters:
         key = {"filter": name, "rows": case.n_rows}
         if case.n_rows > LARGEST.get(name, 10**9) or table.has(**key):
             continue
@@ -250,6 +248,7 @@ def main():
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--rows", type=int, nargs="+", default=[10**4, 10**5, 10**6])
+    parser.add_argument("--filters", nargs="+", choices=FILTERS, default=FILTERS)
     parser.add_argument("--seals-rows", type=int, default=10**5)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--clock", choices=sorted(CLOCKS), default="wall")
