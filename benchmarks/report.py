@@ -235,7 +235,13 @@ def summary(lists):
         PAPERS[paper]: table["verdict"].str.strip("*").value_counts()
         for paper, table in lists.items()
     }
-    table = pd.DataFrame(counts).reindex(VERDICTS).fillna(0).astype(int).T
+    table = (
+        pd.DataFrame(counts, columns=PAPERS.values())
+        .reindex(VERDICTS)
+        .fillna(0)
+        .astype(int)
+        .T
+    )
     return table.rename_axis("paper").assign(claims=table.sum(axis=1))
 
 
@@ -248,7 +254,9 @@ def tables(values):
     lists = {paper: checklist(of_paper) for paper, of_paper in judged.items()}
     made = {f"{paper}_checklist": table for paper, table in lists.items()}
     made |= {f"{paper}_orders": numbers(of_paper) for paper, of_paper in judged.items()}
-    return made | {"summary": summary(lists).reset_index()}
+    counts = summary(lists)
+    counts["orders compared"] = [len(made[f"{paper}_orders"]) for paper in PAPERS]
+    return made | {"summary": counts.reset_index()}
 
 
 def main():

@@ -116,3 +116,19 @@ def test_the_tables_of_the_documentation_are_those_of_the_results(script, values
         if "found in" in table:
             assert kept["order"].tolist() == table["order"].tolist(), message
             assert kept["found in"].tolist() == table["found in"].tolist(), message
+
+
+def test_the_errors_of_batches_agree_with_those_of_their_pool():
+    claims = pd.read_csv(FOLDER / "results" / "claims" / "claims.csv")
+    errors = claims[claims["part"] == "errors"]
+    keys = ["dataset", "seed", "n_labeled"]
+    table = errors.pivot_table(
+        values="value", index=[*keys, "method"], columns="quantity"
+    )
+    pool = table.xs("model", level="method")["pool error"]
+    batches = table.drop(index="model", level="method")
+    assert (errors.groupby("dataset")["seed"].nunique() >= 3).all()
+    expected = batches["batch error"].div(pool)
+    assert np.allclose(batches["lift"], expected, atol=1e-4)
+    of_random = batches.xs("RandomSampling", level="method")["lift"]
+    assert of_random.mean() == pytest.approx(1, abs=0.2)
