@@ -44,6 +44,10 @@ class PoolFilter(WrapperStrategy):
     def _select(self, view, n_queries):
         """Sorted positions of the rows that the inner strategy sees."""
 
+    def _explain_kept(self, view, n_queries):
+        """What it says of each row: "cluster", or "anchor" and "anchor_similarity"."""
+        return {}
+
     def _query(self, view, n_queries):
         return query_through([self], self._inner(), view, n_queries)
 
@@ -56,6 +60,7 @@ def query_through(filters, strategy, view, n_queries):
             kept = pool_filter._select(view, n_queries)
         name = f"_select of {type(pool_filter).__name__}"
         kept = np.sort(check_picks(kept, len(view), n_queries, name, exactly=False))
+        view.log.note(pool_filter, view, n_queries, kept, True)
         rows, view = rows[kept], view.take(kept)
         view.log.subpool = view.rows
     with view.log.timed("select"):

@@ -27,14 +27,11 @@ from skal.utils._rows import is_column, num_rows
 from skal.utils._sklearn import HasMethods, Interval, fit_context
 from skal.utils._validation import (
     check_answers,
-    check_count,
     check_ids,
     check_labels,
     check_new_rows,
     check_not_bare_string,
-    check_pool,
     check_pool_ids,
-    warn_if_more_than_left,
 )
 from skal.utils._warnings import warn
 
@@ -349,20 +346,11 @@ class ActiveLearner(
             position, if a text is missing (its position is named), or if `n_queries`,
             `exclude` or `ids` are not what is described above.
         """
-        n_queries = check_count(
-            self.n_queries if n_queries is None else n_queries, "n_queries"
-        )
-        n_rows = check_pool(X_pool, self.estimator)
-        rows = self._open_rows(n_rows, exclude, ids)
-        strategy = self._checked_strategy()
-        check_readable(strategy, self._classifier(), self.estimator, X_pool)
-        self._load_pretrained(strategy, X_pool)
-        warn_if_more_than_left(n_queries, len(rows))
-        if len(rows) == 0:
-            return rows
-        view = self._view(X_pool, None if len(rows) == n_rows else rows)
+        view, n_queries = self._open_view(X_pool, n_queries, exclude, ids)
+        if n_queries == 0:
+            return view.rows
         self._log = view.log
-        return self._pick(view, min(n_queries, len(rows)))
+        return self._pick(view, n_queries)
 
     # What the public methods share.
 

@@ -10,6 +10,7 @@ from sklearn.frozen import FrozenEstimator
 from skal._pool_memory import PoolMemory
 from skal._pool_view import PoolView
 from skal._strategy import (
+    check_readable,
     default_strategy,
     load_language_model,
     needs_encoder,
@@ -18,10 +19,77 @@ from skal._strategy import (
 )
 from skal.utils._capabilities import last_step
 from skal.utils._random import draw_seed
+from skal.utils._validation import check_count, check_pool, warn_if_more_than_left
 
 
 class LooksAtPool:
     """The view of a pool that the learner's strategy is given, and what it picks."""
+
+    def explain_query(
+        self,
+        X_pool,
+        n_queries=None,
+        *,
+        rows=None,
+        exclude=None,
+        ids=None,
+        n_neighbors=3,
+    ):
+        """Say why `query` picks the rows that it picks.
+
+        The query is made again, by the same model: call it before the answers are
+        taught. What it picks is what `query` with these arguments returns.
+
+        Parameters
+        ----------
+        X_pool : sequence of length n
+            The pool.
+        n_queries : int, default=None
+            Rows to pick; None takes the parameter `n_queries`.
+        rows : array-like of int, default=None
+            Positions in `X_pool` of the rows to explain, picked or not. None: those
+            that are picked, in their order.
+        exclude : array-like of int, default=None
+            Positions in `X_pool` to leave out.
+        ids : sequence of length n, default=None
+            Names of the pool's rows; those taught or skipped are left out.
+        n_neighbors : int, default=3
+            How many of the nearest labelled rows to name.
+
+        Returns
+        -------
+        explanation : :class:`~skal.inspection.QueryExplanation`
+            Prints readably; `to_frame` makes a data frame of it.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `query`; if `rows` are no positions in the pool.
+
+        See Also
+        --------
+        skal.inspection.SelectionDisplay : The rows picked, in a picture.
+        """
+        from skal.inspection._explanation import explain
+
+        view, n_queries = self._open_view(X_pool, n_queries, exclude, ids)
+        view.log.steps = []
+        picked = self._pick(view, n_queries) if n_queries else view.rows
+        return explain(view, picked, rows, n_neighbors)
+
+    def _open_view(self, X_pool, n_queries, exclude, ids):
+        """The view of the rows that may be asked, and how many of them are due."""
+        n_queries = check_count(
+            self.n_queries if n_queries is None else n_queries, "n_queries"
+        )
+        n_rows = check_pool(X_pool, self.estimator)
+        rows = self._open_rows(n_rows, exclude, ids)
+        strategy = self._checked_strategy()
+        check_readable(strategy, self._classifier(), self.estimator, X_pool)
+        self._load_pretrained(strategy, X_pool)
+        warn_if_more_than_left(n_queries, len(rows))
+        view = self._view(X_pool, None if len(rows) == n_rows else rows)
+        return view, min(n_queries, len(rows))
 
     def _checked_strategy(self):
         strategy = self._strategy()

@@ -85,15 +85,32 @@ class Reads:
         return bool(self.pool or self.labeled)
 
 
+@dataclass(frozen=True)
+class QueryStep:
+    """What picked rows of a view, or a filter that kept some of its rows.
+
+    `rows` are positions in the view. A strategy that leaves the choice to others inside
+    it takes no step.
+    """
+
+    by: object
+    view: object
+    n_queries: int
+    rows: np.ndarray
+    keeps: bool
+
+
 @dataclass
 class QueryLog:
     """Seconds by kind of work of one query, and what it showed the strategy.
 
     `subpool` holds positions in the pool, of what the last filter left; None without.
+    `steps` is a list where steps are to be noted, else None: they hold their views.
     """
 
     seconds: dict = field(default_factory=dict)
     subpool: np.ndarray | None = None
+    steps: list | None = None
     _inner: float = 0.0
 
     @contextlib.contextmanager
@@ -108,6 +125,16 @@ class QueryLog:
             own = elapsed - self._inner
             self.seconds[kind] = self.seconds.get(kind, 0.0) + own
             self._inner = outer + elapsed
+
+    def note(self, *step):
+        """Note a step, a :class:`QueryStep`, where that is asked for."""
+        if self.steps is not None:
+            self.steps.append(QueryStep(*step))
+
+    @property
+    def n_steps(self):
+        """How many steps were noted."""
+        return 0 if self.steps is None else len(self.steps)
 
     @property
     def n_subpool(self):

@@ -151,6 +151,13 @@ class QueryStrategy(TransformerMixin, BaseEstimator):
     def _query(self, view, n_queries):
         """Positions in the view; `1 <= n_queries <= len(view)`."""
 
+    def _explain(self, view):
+        """What it says of each row, arrays of shape (len(view),): "score", "cluster".
+
+        Empty where what it says is not of single rows.
+        """
+        return {}
+
     def _inside(self):
         """The strategies inside, which may themselves have some inside."""
         return ()
@@ -278,9 +285,13 @@ def load_language_model(template, X):
 
 def query_view(strategy, view, n_queries):
     """The strategy's picks in a view, held to what a batch must be."""
+    n_steps = view.log.n_steps
     picked = strategy._query(view, n_queries)
     name = f"_query of {type(strategy).__name__}"
-    return check_picks(picked, len(view), n_queries, name)
+    picked = check_picks(picked, len(view), n_queries, name)
+    if view.log.n_steps == n_steps:  # nothing inside it picked
+        view.log.note(strategy, view, n_queries, picked, False)
+    return picked
 
 
 def query_part(strategy, view, rows, n_queries):
@@ -330,6 +341,9 @@ class ScoreStrategy(QueryStrategy):
 
     def _represent(self, view):
         return self._score(view)[:, None]
+
+    def _explain(self, view):
+        return {"score": np.asarray(self._score(view))}
 
     def _query(self, view, n_queries):
         scores = np.asarray(self._score(view))

@@ -176,21 +176,32 @@ class AnchorAL(PoolFilter):
         size = max(self.max_subpool, n_queries)
         if len(view.labeled) == 0:
             return random_rows(len(view), size, view.rng(self.random_state))
-        anchors = self._choose_anchors(view)
-        k = self.n_neighbors
+        _, neighbors, similarity = self._retrieve(view, n_queries)
+        return anchor_subpool(neighbors, similarity, size)[0]
+
+    def _explain_kept(self, view, n_queries):
+        """The anchor that found a row, the most similar one of several."""
+        if len(view.labeled) == 0:
+            return {}
+        anchors, neighbors, similarity = self._retrieve(view, n_queries)
+        order = np.argsort(similarity, axis=None, kind="stable")
+        rows = neighbors.ravel()[order]
+        found = np.full(len(view), -1), np.full(len(view), np.nan)
+        found[0][rows] = np.repeat(anchors, neighbors.shape[1])[order]
+        found[1][rows] = similarity.ravel()[order]
+        return dict(zip(("anchor", "anchor_similarity"), found, strict=True))
+
+    def _retrieve(self, view, n_queries):
+        """Anchors, their neighbours (as many more as a batch takes), similarities."""
+        anchors, k = self._choose_anchors(view), self.n_neighbors
         if self.max_search_size is not None:
             k = max(1, min(k, self.max_search_size // len(anchors)))
-        return self._subpool(view, anchors, k, size, n_queries)
-
-    def _subpool(self, view, anchors, k, size, n_queries):
-        """The neighbours, with k doubled until there are enough for the batch."""
         while True:
             neighbors, similarity = view.nearest_to_labeled(
                 anchors, k, self.encoder, self.index
             )
-            rows, _ = anchor_subpool(neighbors, similarity, size)
-            if len(rows) >= n_queries or k >= len(view):
-                return rows
+            if len(np.unique(neighbors)) >= n_queries or k >= len(view):
+                return anchors, neighbors, similarity
             k *= 2
 
     def _choose_anchors(self, view):

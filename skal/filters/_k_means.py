@@ -113,6 +113,10 @@ class KMeansSub(PoolFilter):
         own_encoder = not isinstance(self.encoder, str)
         return Reads(pool=frozenset() if own_encoder else frozenset({"encoding"}))
 
+    def _explain_kept(self, view, n_queries):
+        n_clusters = self.n_clusters
+        return {"cluster": view.cluster(n_clusters, self.encoder, self.random_state)}
+
     def _select(self, view, n_queries):
         clusters = view.cluster(self.n_clusters, self.encoder, self.random_state)
         even = allocate_evenly(np.bincount(clusters), n_queries)

@@ -4,6 +4,7 @@
 """Pictures of an active-learning run, and why rows were picked."""
 
 from skal.inspection._data_map import DataMapDisplay
+from skal.inspection._explanation import QueryExplanation
 from skal.inspection._learning_curve import LearningCurveDisplay
 from skal.inspection._ranks import RankDisplay
 from skal.inspection._selection import SelectionDisplay
@@ -12,6 +13,7 @@ from skal.inspection._subpool import SubpoolDisplay
 __all__ = [
     "DataMapDisplay",
     "LearningCurveDisplay",
+    "QueryExplanation",
     "RankDisplay",
     "SelectionDisplay",
     "SubpoolDisplay",

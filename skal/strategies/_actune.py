@@ -183,6 +183,10 @@ class AcTune(QueryStrategy):
         clusters, scores, regions = self._look(view)
         return np.column_stack([clusters, scores, regions[clusters]])
 
+    def _explain(self, view):
+        clusters, scores, _ = self._look(view)
+        return {"score": scores, "cluster": clusters}
+
     def _query(self, view, n_queries):
         clusters, scores, regions = self._look(view)
         default = 1.0 if self.compat is None else 0.05

@@ -495,6 +495,9 @@ class BatchBALD(_ReadsSamples, QueryStrategy):
     def _represent(self, view):
         return bald(self._samples(view))[:, None]
 
+    def _explain(self, view):
+        return {"score": self._represent(view)[:, 0]}
+
     def _query(self, view, n_queries):
         return batch_bald(
             self._samples(view),

@@ -160,6 +160,9 @@ class DiscriminativeAL(QueryStrategy):
         rng = view.rng(self.random_state)
         return self._score(view, np.zeros(len(view), dtype=bool), rng)[:, None]
 
+    def _explain(self, view):
+        return {"score": self._represent(view)[:, 0]}
+
     def _query(self, view, n_queries):
         rng = view.rng(self.random_state)
         picked = np.zeros(len(view), dtype=bool)

@@ -106,6 +106,9 @@ class DiverseMiniBatch(QueryStrategy):
     def _represent(self, view):
         return (1 + margin(view.proba))[:, None]
 
+    def _explain(self, view):
+        return {"score": self._represent(view)[:, 0]}
+
     def _query(self, view, n_queries):
         informativeness = self._represent(view)[:, 0]
         size = _n_candidates(self.prefilter_factor, n_queries)

@@ -114,6 +114,9 @@ class ViaProxy(WrapperStrategy):
     def _represent(self, view):
         return self._inner()._represent(self._seen_by_proxy(view))
 
+    def _explain(self, view):
+        return self._inner()._explain(self._seen_by_proxy(view))
+
     def _query(self, view, n_queries):
         return self._inner()._query(self._seen_by_proxy(view), n_queries)
 

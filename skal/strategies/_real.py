@@ -151,6 +151,10 @@ class REAL(QueryStrategy):
         )
         return np.column_stack([clusters, is_error, epsilon, density[clusters]])
 
+    def _explain(self, view):
+        clusters, _, epsilon, _ = self._represent(view).T
+        return {"score": epsilon, "cluster": clusters.astype(np.int64)}
+
     def _query(self, view, n_queries):
         rng = view.rng(self.random_state)
         clusters, is_error, epsilon, density = self._look(view, rng)

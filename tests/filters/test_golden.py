@@ -55,8 +55,8 @@ class GivenAnchors(AnchorAL):
 class RandomSubpool(AnchorAL):
     """The mutant: as many rows as AnchorAL keeps, at random."""
 
-    def _subpool(self, view, anchors, k, size, n_queries):
-        kept = super()._subpool(view, anchors, k, size, n_queries)
+    def _select(self, view, n_queries):
+        kept = super()._select(view, n_queries)
         return random_rows(len(view), len(kept), view.rng(self.random_state))
 
 
