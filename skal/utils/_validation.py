@@ -121,7 +121,7 @@ def check_pool(X, estimator=None, name="X_pool"):
 def _check_kind(X, name):
     """Refuse what has no rows in an order, or none that can be read twice."""
     got = type(X).__name__
-    is_sized = hasattr(X, "__len__") or hasattr(X, "shape")
+    is_sized = any(hasattr(X, name) for name in ("__len__", "shape", "__array__"))
     if isinstance(X, (Iterator, Set)) or not is_sized:
         raise TypeError(
             f"{name} must be rows in an order that can be read more than once. Got "
