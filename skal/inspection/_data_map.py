@@ -12,6 +12,7 @@ from skal.utils._capabilities import check_provides, recorded_dynamics
 from skal.utils._sklearn import validate_parameter_constraints
 
 _CONSTRAINTS = {"add_legend": ["boolean"]}
+_LIGHTEST = 0.88  # of cividis, so that it is seen on white
 # Largest correctness of each group of rows, and what the group is called.
 _GROUPS = {
     0.0: "0 (never)",
@@ -147,7 +148,8 @@ class DataMapDisplay:
     def _draw(self, number, x, y):
         import matplotlib
 
-        color = matplotlib.colormaps["cividis"](number / (len(_GROUPS) - 1))
+        shade = _LIGHTEST * number / (len(_GROUPS) - 1)
+        color = matplotlib.colormaps["cividis"](shade)
         return self.ax_.scatter(
             x,
             y,

@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.manifold import TSNE
 
+from skal.functional import random_rows
 from skal.utils._random import draw_seed, seed_nested, stream
 
 # More dimensions than these are reduced before t-SNE, as its authors do.
@@ -54,3 +55,10 @@ def _tsne(vectors, rng):
         random_state=rng,
     )
     return tsne.fit_transform(vectors.astype(np.float32)).astype(np.float64)
+
+
+def with_others(rows, open_rows, max_points, rng):
+    """Sorted: the rows of a batch and random other open rows, so many in all."""
+    others = np.setdiff1d(open_rows, rows)
+    drawn = random_rows(len(others), max(0, max_points - len(rows)), rng)
+    return np.sort(np.concatenate([rows, others[drawn]]))

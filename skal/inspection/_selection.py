@@ -8,7 +8,6 @@ from numbers import Integral
 import numpy as np
 from sklearn.neighbors import KNeighborsClassifier
 
-from skal.functional import random_rows
 from skal.inspection._drawing import (
     COLORS,
     GREY,
@@ -17,7 +16,7 @@ from skal.inspection._drawing import (
     check_installed,
 )
 from skal.inspection._models import classifier_of, vectors_of
-from skal.inspection._projection import project
+from skal.inspection._projection import project, with_others
 from skal.metrics._checks import (
     check_labels,
     check_points,
@@ -275,7 +274,7 @@ class SelectionDisplay:
         rows = check_rows(rows, n_rows)
         y = None if y is None else check_labels(y, n_rows, "y")
         seed = draw_seed(random_state)
-        shown = _shown(n_rows, rows, max_points, stream(seed, 1))
+        shown = with_others(rows, np.arange(n_rows), max_points, stream(seed, 1))
         classifier, X = classifier_of(estimator), take_rows(X, shown)
         vectors = vectors_of(classifier, X, cls.__name__)
         points, axis_name = project(vectors, projection, seed)
@@ -287,13 +286,6 @@ class SelectionDisplay:
             axis_name=axis_name,
         )
         return display.plot(ax, **plot_params)
-
-
-def _shown(n_rows, rows, max_points, rng):
-    """Sorted positions: the rows, and others up to so many in all."""
-    others = np.setdiff1d(np.arange(n_rows), rows)
-    drawn = random_rows(len(others), max(0, max_points - len(rows)), rng)
-    return np.sort(np.concatenate([rows, others[drawn]]))
 
 
 def _groups(y_pred):

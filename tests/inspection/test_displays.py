@@ -11,7 +11,9 @@ import pytest
 
 from skal.inspection import (
     DataMapDisplay,
+    DiversityUncertaintyDisplay,
     LearningCurveDisplay,
+    LossDivergenceDisplay,
     RankDisplay,
     SelectionDisplay,
     SubpoolDisplay,
@@ -21,7 +23,13 @@ CURVES = {"a": np.array([[0.5, 0.6], [0.4, 0.7]])}
 LABELS = {"a": np.array([[10, 20], [10, 20]])}
 NUMBERS = np.linspace(0, 1, 5)
 
+BATCHES = {"a method with a long name": [0.1, 0.2], "b": [0.3, 0.1]}
+
 DISPLAYS = {
+    DiversityUncertaintyDisplay: dict.fromkeys(
+        ["diversity", "uncertainty", "rounds"], BATCHES
+    ),
+    LossDivergenceDisplay: dict.fromkeys(["loss", "divergence", "rounds"], BATCHES),
     LearningCurveDisplay: {
         "scores": CURVES,
         "n_labeled": LABELS,
