@@ -209,16 +209,19 @@ def plot(out):
     """Seconds over rows, a line per filter; and how SEALS grows."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
+    grown = (out / "seals.csv").exists()
+    shape = {"ncols": 2 + grown, "figsize": (9 + 4 * grown, 4)}
+    figure, axes = plt.subplots(**shape, layout="constrained")
     table, markers = pd.read_csv(out / "waits.csv"), "osv^"
     columns = {"a later query, s": axes[0], "peak memory, MB": axes[1]}
     for (name, part), marker in zip(table.groupby("filter"), markers, strict=False):
         part = part.sort_values("rows")
         for column, ax in columns.items():
-            ax.loglog(part["rows"], part[column], marker=marker, label=name)
+            ax.semilogx(part["rows"], part[column], marker=marker, label=name)
             ax.set(xlabel="rows in the pool", ylabel=column)
+    axes[0].set_yscale("log")
     axes[0].legend()
-    if (out / "seals.csv").exists():
+    if grown:
         seals = pd.read_csv(out / "seals.csv")
         axes[2].plot(seals["round"], seals["seconds"], color="C3", marker=".")
         label = f"a query with SEALS, s ({seals['rows'].iloc[0]:,} rows)"
